@@ -1,0 +1,116 @@
+//! What a check found: the part that status, graph and stream have in common.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Whether somebody can be reached.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// An HTTP response came, whatever its status code.
+    Reachable,
+    /// None came; [`Observation::reason`] says why.
+    Unreachable,
+    /// Not checked yet.
+    #[default]
+    Pending,
+    /// Cannot be known now, because the one who checks cannot be asked. A state that only a newer peer knows reads as this.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why there was no HTTP response: a closed set.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The name servers answered that there is no such name, or could not be asked.
+    DnsFailed,
+    /// No name server answered in time.
+    DnsTimeout,
+    /// No answer to any connection attempt: what a policy that drops looks like, and a dead address too.
+    ConnectTimeout,
+    /// The host answered that nobody listens there.
+    ConnectionRefused,
+    /// The connection was closed before a whole response head had come.
+    ConnectionReset,
+    /// The network answered that it cannot reach the host.
+    HostUnreachable,
+    /// This machine has no route to the address.
+    NetworkUnreachable,
+    /// The TLS handshake failed, or did not end in time.
+    TlsFailed,
+    /// Connected, but no response head, or no whole body, in time.
+    ResponseTimeout,
+    /// Something answered, and it was not HTTP, or no body that can be used.
+    InvalidResponse,
+    /// Our own guard: a link-local or metadata address, not allowed by flag.
+    AddressRefused,
+    /// This machine could not even try (out of sockets, say): it tells nothing about the peer.
+    LocalError,
+    /// A reason that only a newer peer knows.
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for Reason {
+    /// The name as on the wire.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// What a check found, and since when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Whether an HTTP response came.
+    #[serde(default)]
+    pub state: State,
+    /// Since when the state and its reason are what they are (RFC 3339); the original does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The HTTP status code of the last response, if one came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<u16>,
+    /// Why there was no response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The reason in a sentence, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Arc<str>>,
+    /// From the start of the last check to the head of the response, in milliseconds. Sampled: it is no transition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
+}
+
+impl Observation {
+    /// An observation of `state` since `since`, and no more.
+    pub fn new(state: State, since: Timestamp) -> Self {
+        Self { state, since: Some(since), ..Self::default() }
+    }
+
+    /// Whether both say the same of the peer: all but when and how fast.
+    pub fn agrees(&self, other: &Self) -> bool {
+        (self.state, self.reason, self.status_code) == (other.state, other.reason, other.status_code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_peer_adds_reads_as_unknown() {
+        let observation: Observation =
+            serde_json::from_str(r#"{"state":"throttled","reason":"quic_failed","colour":"red"}"#).unwrap();
+        assert_eq!(observation.state, State::Unknown);
+        assert_eq!(observation.reason, Some(Reason::Unknown));
+    }
+
+    #[test]
+    fn a_reason_is_displayed_as_on_the_wire() {
+        assert_eq!(Reason::ConnectTimeout.to_string(), "connect_timeout");
+    }
+}
