@@ -1,1 +1,19 @@
+//! What star's daemons share.
+//!
+//! | module | its one job |
+//! | --- | --- |
+//! | [`target`] | a URL that can be checked |
+//! | [`check`] | one check of a target, from name to response, and why it failed |
+//! | [`poll`] | when the next check starts |
+//! | [`serve`] | HTTP to anybody, within bounds |
+//! | [`cli`] | arguments to a running process, and its last line when it fails |
+//! | [`telemetry`] | logs |
+//! | [`supervise`] | signals, and the end of a task |
 
+pub mod check;
+pub mod cli;
+pub mod poll;
+pub mod serve;
+pub mod supervise;
+pub mod target;
+pub mod telemetry;

@@ -1,1 +1,70 @@
+//! The probe: polls URLs and serves what it found at `GET /status`.
+//!
+//! ```text
+//! poller (one for each URL) ──results──▶ board (owns the state) ──snapshots──▶ http
+//! ```
 
+mod args;
+mod board;
+mod check;
+mod http;
+mod poller;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use star_daemon::check::{Checker, Guard, Resolver};
+use star_daemon::serve::{self, Limits};
+use star_daemon::{cli, supervise, telemetry};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Args, Command};
+
+pub use crate::args::Config;
+
+/// Results that wait for the board. It takes all there are at once, so that this fills only if the machine is starved;
+/// the pollers then wait, and nothing is lost.
+const RESULTS: usize = 1024;
+
+/// Parses `argv`, runs, and tells how it ended.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    cli::main(argv, start)
+}
+
+async fn start(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Check(args)) = args.command {
+        return check::run(args).await;
+    }
+    let (config, listen, logs) = args.resolve()?;
+    telemetry::start(logs)?;
+    serve::raise_open_file_limit();
+    let listener = serve::bind(listen.ip(), listen.port()).await?;
+    tracing::info!(address = %listen, targets = config.targets.len(), "listening");
+    let shutdown = CancellationToken::new();
+    supervise::until_signal(shutdown.clone(), run(config, listener, shutdown)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks and serves until `shutdown`.
+///
+/// # Errors
+///
+/// When the resolver cannot be built, or a task dies.
+pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Config { targets, interval, timeout } = config;
+    let checker = Arc::new(Checker::new(Resolver::from_system()?, Guard::Open));
+    let (results, inbox) = mpsc::channel(RESULTS);
+    let board = board::Board::new(&targets);
+    let (snapshots, latest) = watch::channel(board.snapshot());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(board.run(inbox, snapshots));
+    for poller in poller::pollers(targets, interval, timeout, &checker, &results) {
+        tasks.spawn(poller);
+    }
+    let app = http::router(latest, shutdown.clone());
+    supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
+}

@@ -1,5 +1,7 @@
 //! What a probe serves at `GET /status`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{Observation, State};
@@ -15,7 +17,7 @@ pub struct StatusBody {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// One for each configured URL.
-    pub targets: Vec<Target>,
+    pub targets: Vec<Arc<Target>>,
 }
 
 /// One URL that a probe checks, and what it found there.

@@ -1,0 +1,202 @@
+//! One check of a target: name, connection, TLS, request, response; and if there is no response, why.
+//!
+//! Each check resolves the name anew and opens a connection of its own, because most networks let an established flow
+//! outlive a policy that now denies it. Nothing is kept between two checks.
+
+mod connect;
+mod exchange;
+mod guard;
+mod resolve;
+mod tls;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use star_wire::observation::{Observation, Reason, State};
+use tokio::time::{Instant, timeout_at};
+
+use crate::target::{Host, TargetUrl};
+
+pub use guard::Guard;
+pub use resolve::{Resolver, ResolverError};
+
+/// What a check asks for, and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// For everything from the name to the response.
+    pub timeout: Duration,
+    /// How much longer the response alone may take, because the peer was asked to hold it.
+    pub wait: Duration,
+    /// Request headers beyond those that every check sends.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How many bytes of the body to read at the most; `None` leaves it unread.
+    pub body_limit: Option<usize>,
+}
+
+impl Ask {
+    /// Asks whether there is a response at all, within `timeout`.
+    pub fn head(timeout: Duration) -> Self {
+        Self { timeout, wait: Duration::ZERO, headers: Vec::new(), body_limit: None }
+    }
+}
+
+/// What came of a check.
+#[derive(Debug)]
+pub struct Check {
+    /// How far it got, and how long each phase took.
+    pub phases: Phases,
+    /// The response, or why there is none.
+    pub outcome: Result<Answer, Failure>,
+}
+
+impl Check {
+    /// What the check tells of its target, of which `before` was known.
+    pub fn observation(&self, before: &Observation) -> Observation {
+        let mut observation = match &self.outcome {
+            Ok(answer) => Observation {
+                state: State::Reachable,
+                status_code: Some(answer.status.as_u16()),
+                latency_ms: self.phases.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
+                ..Observation::default()
+            },
+            Err(failure) => Observation {
+                state: State::Unreachable,
+                reason: Some(failure.reason),
+                message: Some(failure.message.as_str().into()),
+                ..Observation::default()
+            },
+        };
+        let same = (observation.state, observation.reason) == (before.state, before.reason);
+        observation.since = before.since.filter(|_| same).or_else(|| Some(star_wire::now()));
+        observation
+    }
+}
+
+/// The phases of a check. One that did not happen, or did not end, has no time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Phases {
+    /// From the name to its addresses.
+    pub dns: Option<Duration>,
+    /// From the first connection attempt to the connection.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the connection to the head of the response.
+    pub response: Option<Duration>,
+    /// The address that was tried last.
+    pub address: Option<SocketAddr>,
+    /// How many connection attempts were made to that address.
+    pub attempts: u32,
+}
+
+impl Phases {
+    /// From the start of the check to the head of the response; `None` if none came.
+    pub fn latency(&self) -> Option<Duration> {
+        self.response
+            .map(|response| [self.dns, self.connect, self.tls].into_iter().flatten().sum::<Duration>() + response)
+    }
+}
+
+/// An HTTP response.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status code; any means that the target is reachable.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body: empty when not asked for; or why it cannot be had.
+    pub body: Result<Bytes, Failure>,
+}
+
+/// Why there is no response.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// The reason, of a closed set.
+    pub reason: Reason,
+    /// The same in a sentence that a person can act on.
+    pub message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(reason: Reason, message: impl fmt::Display) -> Self {
+        Self { reason, message: message.to_string() }
+    }
+}
+
+/// Checks targets.
+pub struct Checker {
+    resolver: Resolver,
+    guard: Guard,
+    tls: tls::Tls,
+}
+
+impl Checker {
+    /// A checker that asks `resolver` for addresses and connects to those that `guard` lets pass.
+    pub fn new(resolver: Resolver, guard: Guard) -> Self {
+        Self { resolver, guard, tls: tls::Tls::default() }
+    }
+
+    /// Checks `target` once. A failed check is data: this never fails, and it ends in time.
+    ///
+    /// Dropping the future cancels everything that the check began.
+    pub async fn check(&self, target: &TargetUrl, ask: &Ask) -> Check {
+        let mut phases = Phases::default();
+        let outcome = self.run(target, ask, &mut phases).await;
+        Check { phases, outcome }
+    }
+
+    async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Answer, Failure> {
+        let mut lap = Instant::now();
+        let deadline = lap + ask.timeout;
+        let response_deadline = deadline + ask.wait;
+        let within = Millis(ask.timeout);
+        let mut take_lap = || {
+            let now = Instant::now();
+            now - std::mem::replace(&mut lap, now)
+        };
+
+        let addresses = match &target.host {
+            Host::Address(address) => vec![*address],
+            Host::Name(name) => {
+                let addresses =
+                    self.resolver.resolve(name, deadline).await.map_err(|problem| problem.at(name, within))?;
+                phases.dns = Some(take_lap());
+                addresses
+            }
+        };
+        let addresses = self.guard.admit(addresses)?;
+
+        let connected = timeout_at(deadline, connect::connect(&addresses, target.port, phases)).await;
+        let stream = connected.unwrap_or_else(|_| Err(connect::no_answer(phases, within)))?;
+        phases.connect = Some(take_lap());
+
+        let (head_at, answer) = if target.tls {
+            let handshake = timeout_at(deadline, self.tls.handshake(&target.host, stream)).await;
+            let stream = handshake.unwrap_or_else(|_| Err(tls::no_answer(phases, within)))?;
+            phases.tls = Some(take_lap());
+            exchange::exchange(stream, target, ask, response_deadline).await?
+        } else {
+            exchange::exchange(stream, target, ask, response_deadline).await?
+        };
+        phases.response = Some(head_at - lap);
+        Ok(answer)
+    }
+}
+
+/// A duration as people read it: `1 s`, `250 ms`, `0.4 ms`.
+#[derive(Clone, Copy, Debug)]
+pub struct Millis(pub Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        match seconds {
+            1.0.. => write!(f, "{} s", (seconds * 100.0).round() / 100.0),
+            0.01.. => write!(f, "{} ms", (seconds * 1e3).round()),
+            _ => write!(f, "{} ms", (seconds * 1e5).round() / 100.0),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The one request on a connection, and its response.
+
+use std::error::Error;
+use std::io;
+use std::pin::pin;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
+use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use star_wire::observation::Reason;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Answer, Ask, Failure, Millis};
+use crate::target::TargetUrl;
+
+/// A response head that is longer is no sensible HTTP.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Sends a GET and waits for the response until `deadline`. Says when its head had come.
+pub(super) async fn exchange<S>(
+    stream: S,
+    target: &TargetUrl,
+    ask: &Ask,
+    deadline: Instant,
+) -> Result<(Instant, Answer), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let late = |what: &str| {
+        let within = Millis(ask.timeout + ask.wait);
+        Failure::new(Reason::ResponseTimeout, format!("connected, but no {what} came within {within}"))
+    };
+    let (mut sender, connection) = http1::Builder::new()
+        .max_header_size(MAX_HEAD)
+        .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+        .await
+        .map_err(|error| failure(&error))?;
+    // The connection makes progress only while it is polled; it lives and ends with this function.
+    let mut connection = pin!(connection);
+
+    let mut responding = pin!(sender.send_request(request(target, ask)));
+    let response = timeout_at(deadline, async {
+        tokio::select! {
+            biased;
+            response = &mut responding => response,
+            _ = &mut connection => responding.await,
+        }
+    });
+    let response = response.await.map_err(|_| late("response"))?.map_err(|error| failure(&error))?;
+    let head_at = Instant::now();
+
+    let (head, body) = Response::into_parts(response);
+    let body = match ask.body_limit {
+        None => Ok(Bytes::new()),
+        Some(limit) => {
+            let mut reading = pin!(read(body, limit));
+            let reading = timeout_at(deadline, async {
+                tokio::select! {
+                    biased;
+                    body = &mut reading => body,
+                    _ = &mut connection => reading.await,
+                }
+            });
+            reading.await.unwrap_or_else(|_| Err(late("whole body")))
+        }
+    };
+    Ok((head_at, Answer { status: head.status, headers: head.headers, body }))
+}
+
+fn request(target: &TargetUrl, ask: &Ask) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = target.path.clone().into();
+    let headers = request.headers_mut();
+    headers.insert(HOST, target.host_header.clone());
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("star/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.extend(ask.headers.iter().cloned());
+    request
+}
+
+async fn read(body: Incoming, limit: usize) -> Result<Bytes, Failure> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Failure::new(Reason::InvalidResponse, format!("the body is longer than {limit} bytes")))
+        }
+        Err(error) => Err(match error.downcast_ref::<hyper::Error>() {
+            Some(error) => failure(error),
+            None => Failure::new(Reason::InvalidResponse, format!("the body could not be read: {error}")),
+        }),
+    }
+}
+
+/// What an error of the HTTP layer says about the peer.
+fn failure(error: &hyper::Error) -> Failure {
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    if error.is_parse() {
+        return Failure::new(Reason::InvalidResponse, format!("connected, but what came is not HTTP: {error}"));
+    }
+    if error.is_incomplete_message() || error.is_canceled() || io.is_some() {
+        let how = io.map_or_else(|| "closed by the peer".to_owned(), ToString::to_string);
+        let message = format!("connected, but the connection ended before a whole response had come: {how}");
+        return Failure::new(Reason::ConnectionReset, message);
+    }
+    Failure::new(Reason::InvalidResponse, format!("connected, but the response cannot be used: {error}"))
+}

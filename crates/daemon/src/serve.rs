@@ -1,0 +1,165 @@
+//! HTTP to anybody, within bounds, so that nobody can keep the others waiting.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+/// What a server bears.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections are open at the most; a further one is answered 503 and closed.
+    pub connections: usize,
+    /// How long a client may take to send a request's head; an idle connection is closed after it, too.
+    pub head: Duration,
+    /// How long requests under way may take when the process is to end.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 8192, head: Duration::from_secs(10), drain: Duration::from_millis(1500) }
+    }
+}
+
+/// After an accept failed (out of files, say): time for a connection to end.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// How long sent bytes may stay unacknowledged: else a client that vanished would keep its event stream for ever.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+content-type: text/plain; charset=utf-8\r\n\r\ntoo many connections: try again in a second\n";
+
+/// Listens on `address` and `port`.
+///
+/// # Errors
+///
+/// When that cannot be done; names the flags and the cure.
+pub async fn bind(address: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::new(address, port)).await.with_context(|| {
+        format!("cannot listen on --http-address={address} --http-port={port}; choose another port or address")
+    })
+}
+
+/// Serves `app` until `shutdown`, then ends event streams and idle connections, and waits for the rest, bounded by
+/// [`Limits::drain`]. New requests are answered all that time, so that `/readyz` can tell.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, shutdown: CancellationToken) {
+    let app = app.merge(health(shutdown.clone()));
+    let mut server = Server { listener, app, limits, shutdown: shutdown.clone(), connections: JoinSet::new() };
+    let serving = async {
+        loop {
+            server.step().await;
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = shutdown.cancelled() => {}
+    }
+    let draining = async {
+        while !server.connections.is_empty() {
+            server.step().await;
+        }
+    };
+    if timeout(limits.drain, draining).await.is_err() {
+        tracing::warn!(connections = server.connections.len(), "requests were still under way at the end");
+    }
+}
+
+struct Server {
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+    connections: JoinSet<()>,
+}
+
+impl Server {
+    /// Waits for a connection to begin or to end.
+    async fn step(&mut self) {
+        tokio::select! {
+            accepted = self.listener.accept() => match accepted {
+                Ok((stream, _)) if self.connections.len() >= self.limits.connections => {
+                    tracing::debug!("too many connections");
+                    let _ = stream.try_write(BUSY);
+                }
+                Ok((stream, peer)) => {
+                    let serving = connection(stream, peer, self.app.clone(), self.limits.head, self.shutdown.clone());
+                    self.connections.spawn(serving);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_AGAIN_AFTER).await;
+                }
+            },
+            Some(ended) = self.connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a connection's task died");
+                }
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, head: Duration, shutdown: CancellationToken) {
+    let _ = stream.set_nodelay(true);
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        app.clone().call(request)
+    });
+    let mut serving = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = shutdown.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+/// `/healthz`: the process serves. `/readyz`: and is not about to end.
+fn health(shutdown: CancellationToken) -> Router {
+    let ready = move || {
+        let shutdown = shutdown.clone();
+        async move {
+            match shutdown.is_cancelled() {
+                false => (StatusCode::OK, "ready\n").into_response(),
+                true => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response(),
+            }
+        }
+    };
+    Router::new().route("/healthz", get(|| async { Ok::<_, Infallible>("ok\n") })).route("/readyz", get(ready))
+}
+
+/// Raises the limit of open files as far as it may be: each check and each client needs one.
+pub fn raise_open_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}

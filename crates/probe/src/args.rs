@@ -1,0 +1,146 @@
+//! The command line, as typed and as meant.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use star_daemon::cli;
+use star_daemon::target::TargetUrl;
+use star_daemon::telemetry::LogArgs;
+
+/// More targets than that are refused rather than checked late.
+const MAX_TARGETS: usize = 10_000;
+
+/// Polls URLs, each check on a new connection, and serves what it found at /status.
+#[derive(Debug, Parser)]
+#[command(
+    name = "star-probe",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Example:\n  star-probe --http-port=9000 --urls=http://frontend.stars:80/status,backend.stars:6379/status"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// URLs to poll, separated by commas; one without a scheme is http
+    #[arg(long, env = "STAR_URLS", required = true, value_parser = urls)]
+    urls: Option<Urls>,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
+    http_address: IpAddr,
+    /// Port to listen on
+    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT", default_value_t = 9000)]
+    http_port: u16,
+    /// Seconds between two checks of a URL; fractions are welcome
+    #[arg(long, value_name = "SECONDS", env = "STAR_HTTP_PROBE_SECONDS", default_value = "1", value_parser = cli::seconds)]
+    http_probe_seconds: Duration,
+    /// Seconds that a check may take, at most the interval [default: 1, or the interval if that is less]
+    #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", value_parser = cli::seconds)]
+    timeout_seconds: Option<Duration>,
+    #[command(flatten)]
+    logs: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check URLs once, from here and now, and tell each phase; exits with 0 if all are reachable, else 1
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Example:\n  kubectl exec -n client deploy/client -- probe check http://backend.stars:6379/status"
+)]
+pub(crate) struct CheckArgs {
+    /// What to check; a URL without a scheme is http
+    #[arg(required = true, value_name = "URL", value_parser = TargetUrl::parse)]
+    pub(crate) urls: Vec<TargetUrl>,
+    /// Seconds that each check may take
+    #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", default_value = "1", value_parser = cli::seconds)]
+    pub(crate) timeout_seconds: Duration,
+}
+
+/// What the probe is to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What to check, in this order.
+    pub targets: Vec<TargetUrl>,
+    /// Between two checks of a target.
+    pub interval: Duration,
+    /// How long a check may take; at most the interval.
+    pub timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Urls(Vec<TargetUrl>);
+
+fn urls(text: &str) -> Result<Urls, String> {
+    let given = text.split(',').filter(|url| !url.trim().is_empty());
+    let urls = given.map(TargetUrl::parse).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    match urls.len() {
+        0..=MAX_TARGETS => Ok(Urls(urls)),
+        count => Err(format!("{count} URLs are more than one probe checks on time; give at most {MAX_TARGETS}")),
+    }
+}
+
+impl Args {
+    /// What is meant: what to do, where to listen, where to log.
+    ///
+    /// # Errors
+    ///
+    /// When the flags contradict each other.
+    pub(crate) fn resolve(self) -> Result<(Config, SocketAddr, LogArgs), clap::Error> {
+        let Self { command: _, urls, http_address, http_port, http_probe_seconds: interval, timeout_seconds, logs } =
+            self;
+        let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
+        let targets = urls.map_or_else(Vec::new, |Urls(urls)| urls);
+        Ok((Config { targets, interval, timeout }, SocketAddr::new(http_address, http_port), logs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(argv: &[&str]) -> Result<(Config, SocketAddr), clap::Error> {
+        let (config, listen, _) = Args::try_parse_from([&["probe"], argv].concat())?.resolve()?;
+        Ok((config, listen))
+    }
+
+    #[test]
+    fn the_labs_own_commands_work() {
+        let (config, listen) = config(&[
+            "--http-port=80",
+            "--urls=http://frontend.stars:80/status,http://backend.stars:6379/status,http://client.client:9000/status",
+        ])
+        .unwrap();
+        assert_eq!(listen.to_string(), "0.0.0.0:80");
+        assert_eq!((config.interval, config.timeout), (Duration::from_secs(1), Duration::from_secs(1)));
+        let urls: Vec<_> = config.targets.iter().map(TargetUrl::as_str).collect();
+        assert_eq!(
+            urls,
+            ["http://frontend.stars:80/status", "http://backend.stars:6379/status", "http://client.client:9000/status"]
+        );
+    }
+
+    #[test]
+    fn no_urls_at_all_is_a_mistake_and_an_empty_list_is_not() {
+        assert!(config(&[]).is_err());
+        for argv in ["--urls=", "--urls=,"] {
+            assert!(config(&[argv]).unwrap().0.targets.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_originals_defaults_and_addresses_hold() {
+        assert_eq!(config(&["--urls="]).unwrap().1.to_string(), "0.0.0.0:9000");
+        assert_eq!(config(&["--urls=", "--http-address=::1"]).unwrap().1.to_string(), "[::1]:9000");
+    }
+
+    #[test]
+    fn too_many_targets_are_refused_by_number() {
+        let error = config(&[&format!("--urls={}", "a,".repeat(MAX_TARGETS + 1))]).unwrap_err().to_string();
+        assert!(error.contains("10001 URLs"), "{error}");
+    }
+}

@@ -1,0 +1,79 @@
+//! `GET /status`, also held until there is news.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::board::Snapshot;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// No answer is held longer, whatever is preferred.
+const MAX_WAIT_SECONDS: u64 = 60;
+
+#[derive(Clone)]
+struct App {
+    latest: watch::Receiver<Arc<Snapshot>>,
+    shutdown: CancellationToken,
+}
+
+/// The probe's routes.
+pub(crate) fn router(latest: watch::Receiver<Arc<Snapshot>>, shutdown: CancellationToken) -> Router {
+    Router::new().route("/status", get(status)).with_state(App { latest, shutdown })
+}
+
+async fn status(State(App { mut latest, shutdown }): State<App>, headers: HeaderMap) -> Response {
+    let known = |snapshot: &Arc<Snapshot>| matches(&headers, snapshot.etag());
+    let wait = wait(&headers);
+    if let Some(seconds) = wait {
+        tokio::select! {
+            biased;
+            _ = latest.wait_for(|snapshot| !known(snapshot)) => {}
+            () = sleep(Duration::from_secs(seconds)) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+    let snapshot = Arc::clone(&latest.borrow());
+    let mut response = match known(&snapshot) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => {
+            const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+            ([(CONTENT_TYPE, JSON)], snapshot.body()).into_response()
+        }
+    };
+    let fields = response.headers_mut();
+    fields.insert(ETAG, snapshot.etag().clone());
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Some(seconds) = wait.and_then(|seconds| HeaderValue::try_from(format!("wait={seconds}")).ok()) {
+        fields.insert(PREFERENCE_APPLIED, seconds);
+    }
+    response
+}
+
+/// Whether the client has this representation already (RFC 9110, 13.1.2).
+fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let listed = headers.get_all(IF_NONE_MATCH).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut tags = listed.map(<[u8]>::trim_ascii);
+    tags.any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
+}
+
+/// How many seconds the client prefers to wait for news (RFC 7240, 4.3).
+fn wait(headers: &HeaderMap) -> Option<u64> {
+    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let mut preferences = values.flat_map(|value| value.split([',', ';']));
+    let seconds = preferences.find_map(|preference| {
+        let (name, value) = preference.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse().ok())?
+    });
+    seconds.map(|seconds: u64| seconds.min(MAX_WAIT_SECONDS))
+}
