@@ -1,1 +1,76 @@
-//! To come.
+//! The collector: fetches the probes' status and serves it as a live graph.
+//!
+//! ```text
+//! peer (one poller for each resource) ──reports──▶ collector ──snapshots──▶ http, event streams
+//!                                   http ──commands──▶  (owns roster, graph and history)
+//! ```
+
+mod args;
+mod collector;
+mod example;
+mod graph;
+mod history;
+mod http;
+mod peer;
+mod resource;
+mod roster;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use star_daemon::check::{Checker, Resolver};
+use star_daemon::serve::{self, Limits};
+use star_daemon::{cli, supervise, telemetry};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Args;
+use crate::collector::{Collector, Polling};
+use crate::history::Bounds;
+
+pub use crate::args::Config;
+pub use crate::resource::{Entry, Invalid};
+
+/// Commands that wait: each has a request of its own, which waits too.
+const COMMANDS: usize = 16;
+
+/// Parses `argv`, runs, and tells how it ended.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    cli::main(argv, start)
+}
+
+async fn start(args: Args) -> anyhow::Result<ExitCode> {
+    let (config, guard, listen, logs) = args.resolve()?;
+    telemetry::start(logs)?;
+    serve::raise_open_file_limit();
+    let listener = serve::bind(listen.ip(), listen.port()).await?;
+    tracing::info!(address = %listen, resources = config.resources.len(), "listening");
+    let checker = Checker::new(Resolver::from_system()?, guard);
+    let shutdown = CancellationToken::new();
+    supervise::until_signal(shutdown.clone(), run(config, checker, listener, shutdown)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches and serves until `shutdown`.
+///
+/// # Errors
+///
+/// When a task dies.
+pub async fn run(
+    config: Config,
+    checker: Checker,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let Config { resources, interval, timeout, admin_token_file } = config;
+    let checker = Arc::new(checker);
+    let (commands, inbox) = mpsc::channel(COMMANDS);
+    let (collector, latest) = Collector::new(Polling { checker, interval, timeout }, Bounds::default());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(collector.run(resources, inbox));
+    let app = http::router(latest, commands, admin_token_file, shutdown.clone());
+    supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
+}

@@ -9,7 +9,6 @@ use star_daemon::target::TargetUrl;
 use star_wire::observation::{Observation, State};
 use star_wire::status::{Status, StatusBody, Target};
 use tokio::sync::{mpsc, watch};
-use tracing::field::display;
 
 use crate::poller::Finding;
 
@@ -82,7 +81,12 @@ impl Board {
             match (observation.state, observation.reason, &observation.message) {
                 (State::Reachable, ..) => tracing::info!(url, code, "reachable"),
                 (_, reason, why) => {
-                    tracing::info!(url, reason = reason.map(display), why = why.as_deref(), "unreachable")
+                    tracing::info!(
+                        url,
+                        reason = reason.map(tracing::field::display),
+                        why = why.as_deref(),
+                        "unreachable"
+                    )
                 }
             }
         }

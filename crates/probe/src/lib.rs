@@ -44,8 +44,9 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
     serve::raise_open_file_limit();
     let listener = serve::bind(listen.ip(), listen.port()).await?;
     tracing::info!(address = %listen, targets = config.targets.len(), "listening");
+    let checker = Checker::new(Resolver::from_system()?, Guard::Open);
     let shutdown = CancellationToken::new();
-    supervise::until_signal(shutdown.clone(), run(config, listener, shutdown)).await?;
+    supervise::until_signal(shutdown.clone(), run(config, checker, listener, shutdown)).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -53,10 +54,15 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 ///
-/// When the resolver cannot be built, or a task dies.
-pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+/// When a task dies.
+pub async fn run(
+    config: Config,
+    checker: Checker,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let Config { targets, interval, timeout } = config;
-    let checker = Arc::new(Checker::new(Resolver::from_system()?, Guard::Open));
+    let checker = Arc::new(checker);
     let (results, inbox) = mpsc::channel(RESULTS);
     let board = board::Board::new(&targets);
     let (snapshots, latest) = watch::channel(board.snapshot());

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+/// Sample data, a [`ResponsesBody`]: what `GET /responses/example` answers, the same as the original's.
+pub const EXAMPLE: &str = include_str!("../golden/responses-example.json");
+
 /// The last answer of a resource.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Response {

@@ -1,0 +1,90 @@
+//! The command line, as typed and as meant.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use star_daemon::check::Guard;
+use star_daemon::cli;
+use star_daemon::telemetry::LogArgs;
+
+use crate::resource::{self, Entry};
+
+/// Fetches the probes' status and serves it as a live graph.
+#[derive(Debug, Parser)]
+#[command(
+    name = "star-collect",
+    version,
+    after_help = "Example:\n  star-collect --resources-file=resources.json\n  with [{\"id\":\"F\",\"url\":\"http://frontend.stars:80/status\"}] in it"
+)]
+pub(crate) struct Args {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
+    http_address: IpAddr,
+    /// Port to listen on
+    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT", default_value_t = 9001)]
+    http_port: u16,
+    /// Seconds between two fetches of a resource that does not hold its answer; fractions are welcome
+    #[arg(long, value_name = "SECONDS", env = "STAR_HTTP_REQUEST_SECONDS", default_value = "1", value_parser = cli::seconds)]
+    http_request_seconds: Duration,
+    /// Seconds that a fetch may take, at most the interval [default: 1, or the interval if that is less]
+    #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", value_parser = cli::seconds)]
+    timeout_seconds: Option<Duration>,
+    /// Resources to start with: a file with a JSON array of {"id":…,"url":…}
+    #[arg(long, value_name = "PATH", env = "STAR_RESOURCES_FILE")]
+    resources_file: Option<PathBuf>,
+    /// Let those who send the token in this file change the resources from afar ("Authorization: Bearer …")
+    #[arg(long, value_name = "PATH", env = "STAR_ADMIN_TOKEN_FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// Fetch from link-local and metadata addresses, too
+    #[arg(long, env = "STAR_ALLOW_LINK_LOCAL")]
+    allow_link_local: bool,
+    #[command(flatten)]
+    logs: LogArgs,
+}
+
+/// What the collector is to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What to fetch at first.
+    pub resources: Vec<Entry>,
+    /// Between two fetches of a resource.
+    pub interval: Duration,
+    /// How long a fetch may take; at most the interval.
+    pub timeout: Duration,
+    /// Where the token is with which resources may be changed from afar.
+    pub admin_token_file: Option<PathBuf>,
+}
+
+impl Args {
+    /// What is meant: what to do, where resources may be, where to listen, where to log.
+    ///
+    /// # Errors
+    ///
+    /// When the flags contradict each other, or a file cannot be used.
+    pub(crate) fn resolve(self) -> anyhow::Result<(Config, Guard, SocketAddr, LogArgs)> {
+        let Self {
+            http_address,
+            http_port,
+            http_request_seconds: interval,
+            timeout_seconds,
+            resources_file,
+            admin_token_file,
+            allow_link_local,
+            logs,
+        } = self;
+        let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-request-seconds")?;
+        let resources = match resources_file {
+            None => Vec::new(),
+            Some(path) => resource::read(&path).with_context(|| format!("--resources-file={}", path.display()))?,
+        };
+        if let Some(path) = &admin_token_file {
+            crate::http::admin::token(path).with_context(|| format!("--admin-token-file={}", path.display()))?;
+        }
+        let guard = if allow_link_local { Guard::Open } else { Guard::NoLinkLocal };
+        let config = Config { resources, interval, timeout, admin_token_file };
+        Ok((config, guard, SocketAddr::new(http_address, http_port), logs))
+    }
+}

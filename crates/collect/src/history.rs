@@ -1,0 +1,114 @@
+//! The stream's past, bounded by number and age.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use star_wire::Timestamp;
+use star_wire::event::{Event, History as WireHistory};
+
+use crate::graph::Snapshot;
+
+/// What is kept at the most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Changes of a node or an edge.
+    pub(crate) changes: usize,
+    /// Of the oldest.
+    pub(crate) age: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { changes: 20_000, age: Duration::from_secs(60 * 60) }
+    }
+}
+
+/// Transitions, and the state before the oldest of them, so that every moment in between can be rebuilt.
+#[derive(Clone)]
+pub(crate) struct History {
+    bounds: Bounds,
+    oldest: Arc<Snapshot>,
+    changes: usize,
+    entries: VecDeque<Entry>,
+}
+
+#[derive(Clone)]
+enum Entry {
+    /// The set of nodes changed: the state as a whole, sharing its rows with the states around it.
+    Snapshot(Arc<Snapshot>),
+    Patch(Arc<Event>),
+}
+
+impl Entry {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.at,
+            Self::Patch(event) => match &**event {
+                Event::Patch(patch) => patch.at,
+                Event::Snapshot(snapshot) => snapshot.at,
+                Event::Heartbeat(heartbeat) => heartbeat.at,
+            },
+        }
+    }
+
+    /// How many changes it stands for.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.names.len().max(1),
+            Self::Patch(event) => match &**event {
+                Event::Patch(patch) => {
+                    let rows = patch.rows.iter().map(|row| row.edges.len()).sum::<usize>();
+                    patch.nodes.len() + rows + patch.edges.iter().map(|row| row.changed.len()).sum::<usize>()
+                }
+                _ => 1,
+            },
+        }
+    }
+}
+
+impl History {
+    pub(crate) fn new(oldest: Arc<Snapshot>, bounds: Bounds) -> Self {
+        Self { bounds, oldest, changes: 0, entries: VecDeque::new() }
+    }
+
+    /// Records that `event` led to `snapshot`.
+    pub(crate) fn record(&mut self, event: Event, snapshot: &Arc<Snapshot>) {
+        let entry = match event {
+            Event::Snapshot(_) => Entry::Snapshot(Arc::clone(snapshot)),
+            patch => Entry::Patch(Arc::new(patch)),
+        };
+        self.changes += entry.weight();
+        self.entries.push_back(entry);
+        self.forget(snapshot.at);
+    }
+
+    /// Drops what is beyond the bounds at the moment `now`.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        let beyond = |history: &Self, entry: &Entry| {
+            let age = Duration::try_from(now.duration_since(entry.at())).unwrap_or_default();
+            history.changes > history.bounds.changes || age > history.bounds.age
+        };
+        while self.entries.front().is_some_and(|entry| beyond(self, entry)) {
+            let Some(entry) = self.entries.pop_front() else { return };
+            self.changes -= entry.weight();
+            match entry {
+                Entry::Snapshot(snapshot) => self.oldest = snapshot,
+                Entry::Patch(event) => {
+                    if let Event::Patch(patch) = &*event {
+                        Arc::make_mut(&mut self.oldest).apply(patch);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `GET /api/v1/history`.
+    pub(crate) fn body(&self) -> WireHistory {
+        let later = self.entries.iter().map(|entry| match entry {
+            Entry::Snapshot(snapshot) => snapshot.event(),
+            Entry::Patch(event) => Event::clone(event),
+        });
+        WireHistory { events: std::iter::once(self.oldest.event()).chain(later).collect() }
+    }
+}

@@ -1,0 +1,196 @@
+//! The collector's routes.
+
+pub(crate) mod admin;
+mod page;
+mod stream;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
+use star_wire::event::History;
+use star_wire::resource::{Resource, ResourceBody};
+use star_wire::response::ResponseBody;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use self::admin::Admin;
+use crate::collector::Command;
+use crate::example;
+use crate::graph::{Snapshot, render};
+use crate::resource::Entry;
+
+/// An id and a URL are far shorter.
+const MAX_BODY: usize = 64 * 1024;
+
+/// How long the body of a request may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Each costs little while nothing changes, but all of them are written to when something does.
+const MAX_STREAMS: usize = 512;
+
+#[derive(Clone)]
+struct App {
+    latest: watch::Receiver<Arc<Snapshot>>,
+    /// Never changes; kept as a channel so that a stream of it is a stream like any other.
+    example: watch::Sender<Arc<Snapshot>>,
+    commands: mpsc::Sender<Command>,
+    streams: Arc<Semaphore>,
+    admin_token_file: Option<Arc<PathBuf>>,
+    shutdown: CancellationToken,
+}
+
+/// All routes.
+pub(crate) fn router(
+    latest: watch::Receiver<Arc<Snapshot>>,
+    commands: mpsc::Sender<Command>,
+    admin_token_file: Option<PathBuf>,
+    shutdown: CancellationToken,
+) -> Router {
+    let (example, _) = watch::channel(Arc::new(example::snapshot()));
+    let streams = Arc::new(Semaphore::new(MAX_STREAMS));
+    let admin_token_file = admin_token_file.map(Arc::new);
+    let nosniff = HeaderValue::from_static("nosniff");
+    Router::new()
+        .route("/resources", get(resources).post(put))
+        .route("/resources/{id}", get(resource).delete(delete))
+        .layer(admin::same_origin())
+        .route("/responses", get(responses))
+        .route("/responses/{id}", get(response))
+        .route("/responses/example", get(async || json(example::responses_body())))
+        .route("/api/v1/graph", get(graph))
+        .route("/api/v1/graph/events", get(stream::events))
+        .route("/api/v1/history", get(history))
+        .merge(page::router())
+        .layer(CompressionLayer::new())
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
+        .with_state(App { latest, example, commands, streams, admin_token_file, shutdown })
+}
+
+/// `?example=true` asks for the sample data instead of the real.
+#[derive(Deserialize)]
+struct Source {
+    #[serde(default)]
+    example: bool,
+}
+
+impl App {
+    fn latest(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.latest.borrow())
+    }
+
+    fn source(&self, source: &Source) -> watch::Receiver<Arc<Snapshot>> {
+        if source.example { self.example.subscribe() } else { self.latest.clone() }
+    }
+
+    /// What the collector answers to a command; it is gone only when the process ends.
+    async fn command<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Problem> {
+        let (sender, answer) = oneshot::channel();
+        self.commands.send(command(sender)).await.map_err(|_| Problem::ShuttingDown)?;
+        answer.await.map_err(|_| Problem::ShuttingDown)
+    }
+}
+
+/// Why a request is not granted, each with its status and a line of text.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("no resource has the id `{0}`; GET /resources lists them")]
+    UnknownId(String),
+    #[error("{0}; send {{\"id\":\"F\",\"url\":\"http://frontend.stars:80/status\"}}")]
+    Invalid(String),
+    #[error("the body is longer than {MAX_BODY} bytes; send one resource at a time")]
+    TooLarge,
+    #[error("the body did not come within {} s", BODY_TIMEOUT.as_secs())]
+    Slow,
+    #[error(transparent)]
+    Full(#[from] crate::collector::Full),
+    #[error("there are {MAX_STREAMS} event streams already; close one, or ask /api/v1/graph")]
+    TooManyStreams,
+    #[error("shutting down")]
+    ShuttingDown,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::UnknownId(_) => StatusCode::NOT_FOUND,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Full(_) | Self::TooManyStreams | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, format!("{self}\n")).into_response()
+    }
+}
+
+fn json(body: Bytes) -> Response {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+    const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+    ([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_CACHE)], body).into_response()
+}
+
+async fn resources(State(app): State<App>) -> Response {
+    json(render(&app.latest().resources_body()))
+}
+
+async fn resource(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let resources = app.latest().resources_body().resources;
+    let resource = resources.into_iter().find(|resource| resource.id == id).ok_or(Problem::UnknownId(id))?;
+    Ok(json(render(&ResourceBody { resource })))
+}
+
+/// Answers as the original does: 200 and the resource without a wrapper, whatever the content type.
+async fn put(_: Admin, State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let reading = timeout(BODY_TIMEOUT, Limited::new(request.into_body(), MAX_BODY).collect());
+    let body = match reading.await.map_err(|_| Problem::Slow)? {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(Problem::TooLarge),
+        Err(error) => return Err(Problem::Invalid(format!("the body could not be read: {error}"))),
+    };
+    let invalid = |error: &dyn std::error::Error| Problem::Invalid(error.to_string());
+    let resource: Resource = serde_json::from_slice(&body).map_err(|error| invalid(&error))?;
+    let entry = Entry::try_from(resource).map_err(|error| invalid(&error))?;
+    let resource = Resource::from(&entry);
+    app.command(|done| Command::Put(entry, done)).await??;
+    Ok(json(render(&resource)))
+}
+
+async fn delete(_: Admin, State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    match app.command(|done| Command::Delete(id.clone(), done)).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::UnknownId(id)),
+    }
+}
+
+async fn responses(State(app): State<App>) -> Response {
+    json(app.latest().responses_body())
+}
+
+async fn response(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let snapshot = app.latest();
+    let place = snapshot.place(&id).ok_or_else(|| Problem::UnknownId(id.clone()))?;
+    let response = snapshot.responses[place].as_deref().cloned();
+    Ok(json(render(&ResponseBody { response: [(id, response)].into() })))
+}
+
+async fn graph(State(app): State<App>, Query(source): Query<Source>) -> Response {
+    let snapshot = Arc::clone(&app.source(&source).borrow());
+    json(render(&snapshot.graph()))
+}
+
+async fn history(State(app): State<App>) -> Result<Response, Problem> {
+    let history: History = app.command(Command::History).await?.body();
+    Ok(json(render(&history)))
+}

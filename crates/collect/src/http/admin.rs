@@ -1,0 +1,97 @@
+//! Who may change the resources.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+use super::App;
+
+/// Proof that a request may change the resources: it comes from this machine under this machine's name, as through
+/// `kubectl port-forward`, or it bears the token. The name is asked for because a page of the wide web can have its own
+/// name resolve to this machine.
+pub(super) struct Admin;
+
+/// Why a request may not.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(
+        "changing the resources from afar needs a token: start star-collect with --admin-token-file and send \
+         `Authorization: Bearer TOKEN`, or come by loopback (kubectl port-forward) under the name localhost"
+    )]
+    Afar,
+    #[error("the token is missing or not the one in --admin-token-file; send `Authorization: Bearer TOKEN`")]
+    Token,
+    #[error("the token cannot be read: {0:#}")]
+    Unreadable(anyhow::Error),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let text = format!("{self}\n");
+        match self {
+            Self::Afar => (StatusCode::FORBIDDEN, text).into_response(),
+            Self::Token => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], text).into_response(),
+            Self::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, text).into_response(),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
+        if near && is_local_name(&parts.headers) {
+            return Ok(Self);
+        }
+        // Read anew each time, so that a token can be replaced while we run.
+        let Some(path) = app.admin_token_file.as_deref() else { return Err(Refused::Afar) };
+        let expected = token(path).map_err(Refused::Unreadable)?;
+        let header = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+        match header.and_then(|header| header.split_at_checked("Bearer ".len())) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") && same(token, expected.as_bytes()) => {
+                Ok(Self)
+            }
+            _ => Err(Refused::Token),
+        }
+    }
+}
+
+/// Refuses what a page of another origin asks a browser to send, whoever asks.
+pub(super) fn same_origin() -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + Send + Sync + 'static> {
+    CsrfLayer::new().with_rejection_response(|_| {
+        (StatusCode::FORBIDDEN, "a page of another origin may not change the resources\n").into_response()
+    })
+}
+
+/// The token in a file, without the blanks around it.
+pub(crate) fn token(path: &Path) -> anyhow::Result<String> {
+    let token = fs::read_to_string(path).context("cannot be read; name a file that can")?;
+    let token = token.trim();
+    ensure!(!token.is_empty(), "holds no token; write one into it");
+    Ok(token.to_owned())
+}
+
+fn is_local_name(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Whether both are the same, in a time that tells nothing of where they differ.
+fn same(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len()
+        && left.iter().zip(right).fold(0, |difference, (left, right)| difference | (left ^ right)) == 0
+}

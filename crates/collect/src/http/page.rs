@@ -1,0 +1,49 @@
+//! The page: a few files that are part of this program.
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::App;
+
+/// The page needs nothing from outside and runs nothing but its own files.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+/// `/`, and the files that it asks for.
+pub(super) fn router() -> Router<App> {
+    macro_rules! files {
+        ($($name:literal: $kind:expr),* $(,)?) => {
+            Router::new()
+                .route("/", get(async || file(HTML, include_str!("../../ui/index.html"))))
+                $(.route(
+                    concat!("/ui/", $name),
+                    get(async || file($kind, include_str!(concat!("../../ui/", $name)))),
+                ))*
+        };
+    }
+    files! {
+        "style.css": CSS,
+        "main.js": JS,
+        "api.js": JS,
+        "model.js": JS,
+        "layout.js": JS,
+        "view.js": JS,
+    }
+}
+
+fn file(kind: &'static str, content: &'static str) -> Response {
+    let headers = [
+        (CONTENT_TYPE, kind),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+        // A new collector brings a new page.
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, content).into_response()
+}

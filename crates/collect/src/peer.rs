@@ -1,0 +1,170 @@
+//! One poller for each resource: fetches its status, held by the peer until there is news where the peer can.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::{ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use star_daemon::check::{Answer, Ask, Check, Checker, Failure};
+use star_daemon::poll::{Next, Subject};
+use star_daemon::target::TargetUrl;
+use star_wire::observation::Reason;
+use star_wire::response::Response;
+use star_wire::status::{StatusBody, Target};
+use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// A status of 10,000 targets with their reasons is 3 MB.
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// As many as a probe takes.
+const MAX_TARGETS: usize = 10_000;
+
+/// How often the whole status is fetched although nothing changed in it: for the latencies.
+const SAMPLE_EVERY: Duration = Duration::from_secs(10);
+
+/// What a fetch gave.
+pub(crate) struct Report {
+    /// Whose: one number for each poller, so that a late report of a removed resource is known as such.
+    pub(crate) poller: u64,
+    pub(crate) check: Check,
+    pub(crate) content: Content,
+}
+
+/// What an answer held.
+pub(crate) enum Content {
+    /// There was none.
+    Nothing,
+    /// The same as the last time.
+    Unchanged,
+    /// A body: the response, if it is JSON; and the targets, if it is a status.
+    Fetched { response: Option<Arc<Response>>, targets: Result<Vec<Listed>, Failure> },
+}
+
+/// A target as a probe lists it.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) target: Arc<Target>,
+    /// Its URL in normal form, for comparison.
+    pub(crate) key: Arc<str>,
+}
+
+impl Listed {
+    /// What it is told from others by.
+    pub(crate) fn name(&self) -> (&str, Option<&str>) {
+        (&self.target.url, self.target.id.as_deref())
+    }
+}
+
+/// Polls one resource.
+pub(crate) struct Peer {
+    poller: u64,
+    url: TargetUrl,
+    timeout: Duration,
+    wait: Duration,
+    checker: Arc<Checker>,
+    reports: Sender<Report>,
+    /// Names what is known of a peer that holds its answers.
+    etag: Option<HeaderValue>,
+    sampled: Instant,
+    keys: Vec<(String, Arc<str>)>,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        poller: u64,
+        url: TargetUrl,
+        (interval, timeout): (Duration, Duration),
+        checker: Arc<Checker>,
+        reports: Sender<Report>,
+    ) -> Self {
+        let wait = Duration::from_secs(interval.as_secs().max(1));
+        let (etag, keys) = (None, Vec::new());
+        Self { poller, url, timeout, wait, checker, reports, etag, sampled: Instant::now(), keys }
+    }
+
+    fn ask(&self) -> Ask {
+        let prefer = HeaderValue::try_from(format!("wait={}", self.wait.as_secs())).expect("digits are a header value");
+        let mut headers = vec![(PREFER, prefer)];
+        if let Some(etag) = &self.etag {
+            headers.push((IF_NONE_MATCH, etag.clone()));
+        }
+        Ask { timeout: self.timeout, wait: self.wait, headers, body_limit: Some(MAX_BODY) }
+    }
+
+    fn content(&mut self, answer: &Answer) -> Content {
+        if answer.status == StatusCode::NOT_MODIFIED && self.etag.is_some() {
+            return Content::Unchanged;
+        }
+        self.sampled = Instant::now();
+        let body = match &answer.body {
+            Ok(body) => body,
+            Err(failure) => return Content::Fetched { response: None, targets: Err(failure.clone()) },
+        };
+        let json = serde_json::from_slice::<Box<RawValue>>(body).ok().map(Arc::from);
+        let (status_code, url) = (answer.status.as_u16(), self.url.as_str().to_owned());
+        let response = json.map(|json| Arc::new(Response { json, status_code, url }));
+        Content::Fetched { response, targets: self.targets(body) }
+    }
+
+    fn targets(&mut self, body: &Bytes) -> Result<Vec<Listed>, Failure> {
+        let invalid = |message: String| Failure { reason: Reason::InvalidResponse, message };
+        let StatusBody { status } = serde_json::from_slice(body)
+            .map_err(|error| invalid(format!("it answers, but not with a probe's status: {error}")))?;
+        let count = status.targets.len();
+        if count > MAX_TARGETS {
+            return Err(invalid(format!("its status lists {count} targets; at most {MAX_TARGETS} can be shown")));
+        }
+        // Parsing a thousand URLs costs more than all the rest, and a probe's list hardly ever changes.
+        self.keys.truncate(count);
+        for (index, target) in status.targets.iter().enumerate() {
+            match self.keys.get_mut(index) {
+                Some((url, _)) if *url == target.url => {}
+                Some(known) => *known = (target.url.clone(), key(&target.url)),
+                None => self.keys.push((target.url.clone(), key(&target.url))),
+            }
+        }
+        let keys = self.keys.iter().map(|(_, key)| Arc::clone(key));
+        Ok(status.targets.into_iter().zip(keys).map(|(target, key)| Listed { target, key }).collect())
+    }
+}
+
+impl Subject for Peer {
+    async fn poll(&mut self) -> Next {
+        if self.sampled.elapsed() >= SAMPLE_EVERY {
+            self.etag = None;
+        }
+        let check = self.checker.check(&self.url, &self.ask()).await;
+        tracing::debug!(url = %self.url, outcome = ?check.outcome.as_ref().map(|answer| answer.status), "fetched");
+        let (content, held) = match &check.outcome {
+            Err(_) => (Content::Nothing, None),
+            Ok(answer) => {
+                let content = self.content(answer);
+                let held = answer.headers.contains_key(PREFERENCE_APPLIED);
+                (content, held.then(|| answer.headers.get(ETAG).cloned()))
+            }
+        };
+        let next = if held.is_some() { Next::Soon } else { Next::Slot };
+        self.etag = match &content {
+            Content::Fetched { targets: Err(_), .. } => None,
+            _ => held.flatten(),
+        };
+        // The collector ends only with the process, or aborts this poller.
+        let _ = self.reports.send(Report { poller: self.poller, check, content }).await;
+        next
+    }
+}
+
+/// A URL in normal form: two that mean the same are the same. What is no URL stays as it is.
+pub(crate) fn key(url: &str) -> Arc<str> {
+    match TargetUrl::parse(url) {
+        Ok(url) => Arc::clone(url.normal()),
+        Err(_) if url.contains("://") => url.into(),
+        Err(_) => format!("http://{url}").into(),
+    }
+}

@@ -1,0 +1,132 @@
+//! What the collector fetches, checked before it is accepted.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use star_daemon::target::{TargetUrl, TargetUrlError};
+use star_wire::resource::Resource;
+
+/// More are refused rather than fetched late.
+pub(crate) const MAX_RESOURCES: usize = 10_000;
+
+/// A DNS name's length: enough for every Kubernetes name with its namespace.
+const MAX_ID: usize = 253;
+
+/// A resource that can be fetched.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub(crate) id: Arc<str>,
+    pub(crate) url: TargetUrl,
+}
+
+/// Why a resource is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// Nothing to call it by.
+    #[error("the id is empty; name the resource")]
+    EmptyId,
+    /// More bytes than a DNS name.
+    #[error("the id is {0} bytes long; give at most {MAX_ID}")]
+    LongId(usize),
+    /// It cannot be told from another by reading it.
+    #[error("the id `{0}` has control characters or blanks at its ends; leave them out")]
+    UnreadableId(String),
+    /// A route of ours has this name.
+    #[error("the id `{0}` is taken by /responses/example; choose another")]
+    ReservedId(String),
+    /// A target that is no resource is named by its URL.
+    #[error("the id `{0}` reads as a URL, as those of targets that are no resource do; choose another")]
+    UrlId(String),
+    /// Its URL cannot be checked.
+    #[error(transparent)]
+    Url(#[from] TargetUrlError),
+}
+
+/// Why a file of resources cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    #[error("cannot be read; name a file that can")]
+    Unreadable(#[source] std::io::Error),
+    #[error("is no JSON array of {{\"id\":…,\"url\":…}}")]
+    Json(#[source] serde_json::Error),
+    #[error("resource {number}, `{id}`")]
+    Resource { number: usize, id: String, source: Invalid },
+    #[error("holds {0} resources; give at most {MAX_RESOURCES}")]
+    TooMany(usize),
+}
+
+impl TryFrom<Resource> for Entry {
+    type Error = Invalid;
+
+    fn try_from(Resource { id, url }: Resource) -> Result<Self, Invalid> {
+        if id.is_empty() {
+            return Err(Invalid::EmptyId);
+        }
+        if id.len() > MAX_ID {
+            return Err(Invalid::LongId(id.len()));
+        }
+        if id.chars().any(char::is_control) || id.trim() != id {
+            return Err(Invalid::UnreadableId(id.escape_default().to_string()));
+        }
+        if id == "example" {
+            return Err(Invalid::ReservedId(id));
+        }
+        if id.contains("://") {
+            return Err(Invalid::UrlId(id));
+        }
+        Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
+    }
+}
+
+impl From<&Entry> for Resource {
+    fn from(entry: &Entry) -> Self {
+        Self { id: entry.id.to_string(), url: entry.url.as_str().to_owned() }
+    }
+}
+
+/// Reads a file of resources. Of two with one id the later counts, as with POST.
+pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
+    let text = fs::read(path).map_err(FileError::Unreadable)?;
+    let resources: Vec<Resource> = serde_json::from_slice(&text).map_err(FileError::Json)?;
+    if resources.len() > MAX_RESOURCES {
+        return Err(FileError::TooMany(resources.len()));
+    }
+    let entries = resources.into_iter().enumerate().map(|(index, resource)| {
+        let id = resource.id.clone();
+        Entry::try_from(resource).map_err(|source| FileError::Resource { number: index + 1, id, source })
+    });
+    entries.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str, url: &str) -> Result<Entry, Invalid> {
+        Entry::try_from(Resource { id: id.to_owned(), url: url.to_owned() })
+    }
+
+    #[test]
+    fn any_printable_name_is_an_id() {
+        for id in ["F", "stars/frontend", "<img src=x onerror=alert(1)>", "프런트", &"x".repeat(MAX_ID)] {
+            assert_eq!(&*entry(id, "http://a/").unwrap().id, id);
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_why_and_the_cure() {
+        for (id, url, part) in [
+            ("", "http://a/", "empty; name"),
+            (&*"x".repeat(MAX_ID + 1), "http://a/", "254 bytes"),
+            ("a\nb", "http://a/", "`a\\nb` has control"),
+            (" a", "http://a/", "blanks"),
+            ("example", "http://a/", "/responses/example; choose"),
+            ("http://a", "http://a/", "reads as a URL"),
+            ("a", "ftp://a/", "http or https"),
+        ] {
+            let error = entry(id, url).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
