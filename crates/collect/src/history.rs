@@ -112,3 +112,6 @@ impl History {
         WireHistory { events: std::iter::once(self.oldest.event()).chain(later).collect() }
     }
 }
+
+#[cfg(test)]
+mod tests;

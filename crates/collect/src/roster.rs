@@ -228,3 +228,6 @@ fn settle(told: &Observation, before: Option<&Observation>, now: Timestamp) -> O
     let since = told.since.map(|since| since.min(now));
     Observation { since: since.or_else(|| before?.since).or(Some(now)), ..told.clone() }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,65 @@
+use star_wire::event::{History as WireHistory, Patch};
+
+use super::*;
+use crate::graph::Snapshot;
+use crate::roster::tests::world;
+
+/// Records a random history, a second a step, and rebuilds it from what is told of it.
+fn recorded(bounds: Bounds) -> (WireHistory, Vec<Event>) {
+    let start = Timestamp::UNIX_EPOCH;
+    let mut before = Arc::new(Snapshot::new(start));
+    let mut history = History::new(Arc::clone(&before), bounds);
+    let mut states = vec![before.event()];
+    world(1, 300, |state| {
+        let mut state = state.clone();
+        let second = i64::try_from(states.len()).unwrap();
+        (state.seq, state.at) = (before.seq + 1, Timestamp::from_second(second).unwrap());
+        if let Some(event) = state.since(&before) {
+            let state = Arc::new(state);
+            history.record(event, &state);
+            states.push(state.event());
+            before = state;
+        }
+    });
+    (history.body(), states)
+}
+
+#[test]
+fn every_moment_inside_the_bounds_can_be_rebuilt() {
+    let bounds = [
+        Bounds { changes: usize::MAX, age: Duration::MAX },
+        Bounds { changes: 100, age: Duration::MAX },
+        Bounds { changes: usize::MAX, age: Duration::from_secs(30) },
+        Bounds { changes: 0, age: Duration::MAX },
+    ];
+    for bounds in bounds {
+        let (body, states) = recorded(bounds);
+        let told = body.events.len();
+        assert!(matches!(body.events[0], Event::Snapshot(_)));
+        let mut seq = None;
+        for (event, state) in body.events.iter().zip(&states[states.len() - told..]) {
+            match (event, state) {
+                (Event::Snapshot(event), Event::Snapshot(state)) => assert_eq!(event, state, "{bounds:?}"),
+                (Event::Patch(Patch { prev, .. }), _) => assert_eq!(seq, Some(*prev)),
+                other => panic!("{other:?}"),
+            }
+            seq = Some(match event {
+                Event::Snapshot(snapshot) => snapshot.seq,
+                Event::Patch(patch) => patch.seq,
+                Event::Heartbeat(_) => panic!("a heartbeat is no history"),
+            });
+        }
+    }
+}
+
+#[test]
+fn the_bounds_are_kept() {
+    let (all, states) = recorded(Bounds { changes: usize::MAX, age: Duration::MAX });
+    assert_eq!(all.events.len(), states.len());
+    let (few, _) = recorded(Bounds { changes: 100, age: Duration::MAX });
+    assert!((2..=101).contains(&few.events.len()), "{}", few.events.len());
+    let (recent, _) = recorded(Bounds { changes: usize::MAX, age: Duration::from_secs(30) });
+    assert_eq!(recent.events.len(), 1 + 31, "the state before, and what is up to 30 s old");
+    let (none, states) = recorded(Bounds { changes: 0, age: Duration::MAX });
+    assert_eq!(none.events, states[states.len() - 1..]);
+}
