@@ -190,16 +190,23 @@ pub(crate) fn world(seed: u64, steps: usize, mut step: impl FnMut(&Snapshot)) {
     for _ in 0..steps {
         let number = random(4);
         match random(12) {
-            0 => drop(
-                roster.put(Entry::try_from(Resource { id: number.to_string(), url: url(number) }).unwrap(), number),
-            ),
-            1 => drop(roster.remove(&number.to_string())),
-            2 => drop(roster.take(failed(number, Reason::ConnectTimeout))),
-            3 => drop(roster.take(failed(number, Reason::ConnectionRefused))),
+            0 => {
+                let entry = Entry::try_from(Resource { id: number.to_string(), url: url(number) }).unwrap();
+                roster.put(entry, number);
+            }
+            1 => {
+                roster.remove(&number.to_string());
+            }
+            2 => {
+                roster.take(failed(number, Reason::ConnectTimeout));
+            }
+            3 => {
+                roster.take(failed(number, Reason::ConnectionRefused));
+            }
             _ => {
                 let count = if random(4) == 0 { random(6) } else { 3 };
                 let targets = (0..count).map(|place| old(&url(place + random(20) / 19), random(3) > 0)).collect();
-                drop(roster.take(status(number, targets)));
+                roster.take(status(number, targets));
             }
         }
         roster.relink();
