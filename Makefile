@@ -1,0 +1,38 @@
+# Everything that anyone types. CI calls `make test`.
+
+E2E := e2e/node_modules/.package-lock.json
+
+.PHONY: run test lint test-rust test-page bench tools
+
+# The lab: a live page, from one command.
+run:
+	cargo run --release --locked -p star-lab
+
+test: lint test-rust test-page
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+test-rust:
+	cargo test --workspace --locked
+
+# The page's modules alone, their types, then the page in a browser on the real daemons.
+test-page: tools $(E2E)
+	cargo build --workspace --bins --locked
+	node --test crates/collect/ui/*.test.js
+	npm --prefix e2e run check
+	npm --prefix e2e test
+
+$(E2E): e2e/package-lock.json | tools
+	npm --prefix e2e ci --no-audit --no-fund
+
+# Ours beside a bare server and beside the peers; README has the table.
+bench:
+	cargo build --profile image --locked -p star-probe -p star-collect
+	cargo run --profile image --locked -p star-bench
+
+# What the page's tests need beyond Rust: installed where we may, named where we may not.
+tools:
+	@.ci/tools
