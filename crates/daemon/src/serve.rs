@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -32,8 +33,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// 8,192 connections, or as many as half of the files that may be open: checks need the others.
     fn default() -> Self {
-        Self { connections: 8192, head: Duration::from_secs(10), drain: Duration::from_millis(1500) }
+        let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files / 2).ok());
+        let connections = files.unwrap_or(usize::MAX).min(8192);
+        Self { connections, head: Duration::from_secs(10), drain: Duration::from_millis(1500) }
     }
 }
 
@@ -43,8 +47,12 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long sent bytes may stay unacknowledged: else a client that vanished would keep its event stream for ever.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 
+/// How many connections beyond the limit are told so, and how long each may take to ask; further ones are just closed.
+const REFUSED: usize = 64;
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
-content-type: text/plain; charset=utf-8\r\n\r\ntoo many connections: try again in a second\n";
+content-type: text/plain; charset=utf-8\r\ncontent-length: 44\r\n\r\ntoo many connections: try again in a second\n";
 
 /// Listens on `address` and `port`.
 ///
@@ -96,7 +104,9 @@ impl Server {
             accepted = self.listener.accept() => match accepted {
                 Ok((stream, _)) if self.connections.len() >= self.limits.connections => {
                     tracing::debug!("too many connections");
-                    let _ = stream.try_write(BUSY);
+                    if self.connections.len() < self.limits.connections + REFUSED {
+                        self.connections.spawn(refuse(stream));
+                    }
                 }
                 Ok((stream, peer)) => {
                     let serving = connection(stream, peer, self.app.clone(), self.limits.head, self.shutdown.clone());
@@ -123,21 +133,33 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, head: Dura
         request.extensions_mut().insert(ConnectInfo(peer));
         app.clone().call(request)
     });
+    // One that begins while the others end has its one request answered; a graceful shutdown would close it unread.
+    let late = shutdown.is_cancelled();
     let mut serving = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head)
+            .keep_alive(!late)
             .serve_connection(TokioIo::new(stream), service)
     );
     let ended = tokio::select! {
+        biased;
         ended = &mut serving => ended,
-        () = shutdown.cancelled() => {
+        () = shutdown.cancelled(), if !late => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+/// Tells a client that there are too many. Not before it asked: many take an answer that comes first for nonsense.
+async fn refuse(mut stream: TcpStream) {
+    let asked = timeout(REFUSED_FOR, stream.read(&mut [0; 4096])).await;
+    if let Ok(Ok(1..)) = asked {
+        let _ = stream.try_write(BUSY);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::error::Error;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
@@ -10,6 +11,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use star_wire::observation::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,7 +39,7 @@ where
     };
     let (mut sender, connection) = http1::Builder::new()
         .max_header_size(MAX_HEAD)
-        .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+        .handshake::<_, Empty<Bytes>>(NoShutdown(TokioIo::new(stream)))
         .await
         .map_err(|error| failure(&error))?;
     // The connection makes progress only while it is polled; it lives and ends with this function.
@@ -70,6 +72,30 @@ where
         }
     };
     Ok((head_at, Answer { status: head.status, headers: head.headers, body }))
+}
+
+/// hyper would shut the connection down when the whole response has come. If the peer has done so already, the peer is
+/// left in TIME_WAIT; but dropped without that, the connection is closed by reset (see `connect`).
+struct NoShutdown<S>(TokioIo<S>);
+
+impl<S: AsyncRead + Unpin> Read for NoShutdown<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for NoShutdown<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 fn request(target: &TargetUrl, ask: &Ask) -> Request<Empty<Bytes>> {
