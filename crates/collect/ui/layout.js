@@ -1,9 +1,10 @@
 /** Where everything goes: from nodes, edges and the stage's size to coordinates. Pure; the same in gives the same out. */
 
 /**
- * @typedef {{ text: string, size: number, x: number, y: number, anchor: string, turn: number }} Label
- * @typedef {{ x: number, y: number, text: string, size: number, label: Label | null }} Place
- * @typedef {{ line: string, head: string, x: number, y: number }} Curve `x` and `y` are its middle
+ * @typedef {{ x: number, y: number }} Point
+ * @typedef {Point & { text: string, size: number, anchor: string, turn: number }} Label
+ * @typedef {Point & { text: string, size: number, label: Label | null }} Place
+ * @typedef {Point & { line: string, head: string }} Curve the point is its middle
  * @typedef {{ r: number, thick: number, nodes: Place[], edges: Curve[] }} Layout
  */
 
@@ -31,12 +32,12 @@ export function layout(nodes, edges, width, height) {
   let places = around();
   // The second time with circles as small as the room between them asks for.
   const room = Math.min(...places.map((place, i) => (n > 1 ? distance(place, places[(i + 1) % n]) : Infinity)));
-  r = Math.max(5, Math.min(r, 0.3 * room));
+  r = Math.max(4, Math.min(r, 0.3 * room));
   places = around();
 
   const centre = { x: width / 2, y: middle(places.map((place) => place.y)) };
   const outward = places.map(({ x, y }) => (n > 1 ? Math.atan2(y - centre.y, x - centre.x) : -Math.PI / 2));
-  const thick = Math.max(1.2, 0.29 * r * Math.min(1, (6 * n) / edges.length));
+  const thick = Math.max(1.2, 0.29 * r * Math.min(1, (6 * n) / (edges.length || 1)));
   return {
     r: round(r),
     thick: round(thick),
@@ -51,7 +52,8 @@ export function layout(nodes, edges, width, height) {
   };
 
   function around() {
-    const pad = r + 12 + (loops.size ? LOOP * r : 0);
+    // Loops have their room even where there are none, so that nodes stay where they are when one comes.
+    const pad = r + 12 + LOOP * r;
     const long = nodes.map(({ name }) => name).filter((name) => inside(name).text !== name);
     const label = radial ? reach(long) : 0;
     return ring(n, r, width, height, pad + label, pad + (radial ? label : long.length && 1.3 * textSize()));
@@ -132,9 +134,9 @@ const BEND = 0.15;
 /**
  * An edge bends to its own right, so that a pair makes a lens. Where there are many, all bend towards the centre as well:
  * a straight chord would run through the neighbours.
- * @param {{ x: number, y: number }} from
- * @param {{ x: number, y: number }} to
- * @param {{ x: number, y: number } | null} centre
+ * @param {Point} from
+ * @param {Point} to
+ * @param {Point | null} centre
  * @param {number} nth
  * @param {number} r
  * @param {number} thick
@@ -159,7 +161,7 @@ function curve(from, to, centre, nth, r, thick) {
 
 /**
  * An edge from a node to itself, on the side away from the others.
- * @param {{ x: number, y: number }} at
+ * @param {Point} at
  * @param {number} outward in radians
  * @param {number} size
  * @param {number} r
@@ -186,8 +188,8 @@ const headLength = (thick) => 4 + 1.3 * thick;
 
 /**
  * An arrowhead.
- * @param {{ x: number, y: number }} tip
- * @param {{ x: number, y: number }} neck
+ * @param {Point} tip
+ * @param {Point} neck
  * @param {number} thick
  */
 function head(tip, neck, thick) {
@@ -195,6 +197,9 @@ function head(tip, neck, thick) {
   const [dx, dy] = [(neck.y - tip.y) * half, (tip.x - neck.x) * half];
   return `M${point(tip)}L${point({ x: neck.x + dx, y: neck.y + dy })} ${point({ x: neck.x - dx, y: neck.y - dy })}Z`;
 }
+
+/** The width of a Latin letter in ems, about: there is no font here to ask. */
+const NARROW = 0.64;
 
 /**
  * Shortened in the middle, for names often differ at their end.
@@ -204,7 +209,7 @@ function head(tip, neck, thick) {
 export function shorten(name, room) {
   const letters = [...name];
   if (ems(name) <= room) return name;
-  for (let keep = letters.length - 1; keep > 1; keep -= 1) {
+  for (let keep = Math.min(letters.length - 1, Math.ceil(room / NARROW)); keep > 1; keep -= 1) {
     const text = `${letters.slice(0, Math.ceil(keep / 2)).join('')}…${letters.slice(letters.length - Math.floor(keep / 2)).join('')}`;
     if (ems(text) <= room) return text;
   }
@@ -212,10 +217,10 @@ export function shorten(name, room) {
 }
 
 /**
- * A text's width in ems, about: there is no font here to ask.
+ * A text's width in ems, about; Chinese, Japanese and Korean letters are square.
  * @param {string} text
  */
-const ems = (text) => [...text].reduce((sum, letter) => sum + (letter > '\u2e7f' ? 1 : 0.64), 0);
+const ems = (text) => [...text].reduce((sum, letter) => sum + (letter > '\u2e7f' ? 1 : NARROW), 0);
 
 /** @param {number[]} values */
 const span = (values) => Math.round(1000 * (Math.max(...values) - Math.min(...values))) / 1000;
@@ -224,14 +229,14 @@ const span = (values) => Math.round(1000 * (Math.max(...values) - Math.min(...va
 const middle = (values) => (Math.max(...values) + Math.min(...values)) / 2;
 
 /**
- * @param {{ x: number, y: number }} a
- * @param {{ x: number, y: number }} b
+ * @param {Point} a
+ * @param {Point} b
  */
 const distance = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);
 
 /**
- * @param {{ x: number, y: number }} from
- * @param {{ x: number, y: number }} to
+ * @param {Point} from
+ * @param {Point} to
  * @param {number} far
  */
 function towards(from, to, far) {
@@ -242,5 +247,5 @@ function towards(from, to, far) {
 /** @param {number} value */
 const round = (value) => Math.round(value * 10) / 10;
 
-/** @param {{ x: number, y: number }} at */
+/** @param {Point} at */
 const point = ({ x, y }) => `${round(x)} ${round(y)}`;

@@ -31,7 +31,10 @@ export function createView(document, redraw) {
     });
   }
   document.addEventListener('keydown', ({ key }) => {
-    if (key === 'Escape') tip.hidden = true;
+    if (key !== 'Escape') return;
+    hovered = null;
+    focused = null;
+    tell();
   });
   new ResizeObserver(redraw).observe(stage);
 
@@ -50,9 +53,10 @@ export function createView(document, redraw) {
       // Only now is the stage as large as all that lets it be.
       const plan = layout(seen.nodes, seen.edges, stage.clientWidth, stage.clientHeight);
       graph.style.setProperty('--thick', `${plan.thick}px`);
+      graph.style.setProperty('--strong', `${Math.max(0.35, Math.min(1, 300 / seen.edges.length))}`);
       graph.classList.toggle('still', !show.markers);
-      // So many lights would be noise, and work: only those of the node that is pointed at move.
-      graph.classList.toggle('dense', seen.edges.length > 240);
+      // So many lights would be noise, and work: only those of what is pointed at move.
+      graph.classList.toggle('dense', seen.edges.length > 150);
 
       sync(edges, seen.edges, ['path hit', 'path line', 'path head', 'path glow', 'path light'], (item, edge, i) => {
         const [, hit, line, head, glow, light] = item.children;
@@ -77,7 +81,7 @@ export function createView(document, redraw) {
         set(label, { x, y, 'text-anchor': anchor, transform: `rotate(${turn} ${x} ${y})`, 'font-size': size });
         label.classList.toggle('turned', turn !== 0);
         label.textContent = text;
-        set(item, { 'data-x': place.x, 'data-y': place.y - plan.r });
+        set(item, { 'data-x': place.x, 'data-y': place.y, 'data-r': plan.r });
       });
       tell();
     },
@@ -159,10 +163,10 @@ export function createView(document, redraw) {
     }
     if (!item) return;
     tip.textContent = item.getAttribute('aria-label');
-    const [x, y] = [Number(item.dataset.x), Number(item.dataset.y)];
+    const [x, y, r] = [Number(item.dataset.x), Number(item.dataset.y), Number(item.dataset.r ?? 4)];
     const left = Math.max(8, Math.min(x - tip.offsetWidth / 2, stage.clientWidth - tip.offsetWidth - 8));
-    const above = y - tip.offsetHeight - 14;
+    const above = y - r - tip.offsetHeight - 10;
     tip.style.left = `${left}px`;
-    tip.style.top = `${above < 0 ? y + 18 : above}px`;
+    tip.style.top = `${above < 0 ? y + r + 10 : above}px`;
   }
 }
