@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use star_daemon::check::{Checker, Resolver};
 use star_daemon::serve::{self, Limits};
-use star_daemon::{cli, supervise, telemetry};
+use star_daemon::{cli, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -44,14 +44,11 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn start(args: Args) -> anyhow::Result<ExitCode> {
     let (config, guard, listen, logs) = args.resolve()?;
-    telemetry::start(logs)?;
-    serve::raise_open_file_limit();
-    let listener = serve::bind(listen.ip(), listen.port()).await?;
-    tracing::info!(address = %listen, resources = config.resources.len(), "listening");
-    let checker = Checker::new(Resolver::from_system()?, guard);
-    let shutdown = CancellationToken::new();
-    supervise::until_signal(shutdown.clone(), run(config, checker, listener, shutdown)).await?;
-    Ok(ExitCode::SUCCESS)
+    let daemon = async |listener, shutdown| {
+        let checker = Checker::new(Resolver::from_system()?, guard);
+        run(config, checker, listener, shutdown).await
+    };
+    cli::until_signal(listen, logs, daemon).await
 }
 
 /// Fetches and serves until `shutdown`.

@@ -206,7 +206,12 @@ impl Member {
             listed.iter().map(|listed| settle(&listed.target.observation, before(listed), now)).collect()
         };
         (self.listed, self.found) = (listed, found);
-        if same { Change::Row } else { Change::Links }
+        if same {
+            return Change::Row;
+        }
+        // They lead to the old list. A further report may come before the links are made anew.
+        self.links.clear();
+        Change::Links
     }
 
     /// The row that shows it.

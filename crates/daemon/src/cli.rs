@@ -2,11 +2,17 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Error, Parser};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::{self, LogArgs};
+use crate::{serve, supervise};
 
 /// Bad arguments.
 const USAGE: u8 = 2;
@@ -43,6 +49,25 @@ where
         code
     });
     code.unwrap_or_else(failed)
+}
+
+/// Starts logging, listens on `listen`, and runs `daemon` there until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When the log or the address cannot be used, and those of `daemon`.
+pub async fn until_signal(
+    listen: SocketAddr,
+    logs: LogArgs,
+    daemon: impl AsyncFnOnce(TcpListener, CancellationToken) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    telemetry::start(logs)?;
+    serve::raise_open_file_limit();
+    let listener = serve::bind(listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let shutdown = CancellationToken::new();
+    supervise::until_signal(shutdown.clone(), daemon(listener, shutdown)).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// An argument that parses but cannot be used. Exits with 2, like one that does not parse.

@@ -1,7 +1,7 @@
 //! HTTP to anybody, within bounds, so that nobody can keep the others waiting.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -54,15 +54,15 @@ const REFUSED_FOR: Duration = Duration::from_secs(1);
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
 content-type: text/plain; charset=utf-8\r\ncontent-length: 44\r\n\r\ntoo many connections: try again in a second\n";
 
-/// Listens on `address` and `port`.
+/// Listens on `address`.
 ///
 /// # Errors
 ///
 /// When that cannot be done; names the flags and the cure.
-pub async fn bind(address: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::new(address, port)).await.with_context(|| {
-        format!("cannot listen on --http-address={address} --http-port={port}; choose another port or address")
-    })
+pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let (ip, port) = (address.ip(), address.port());
+    let flags = || format!("cannot listen on --http-address={ip} --http-port={port}; choose another port or address");
+    TcpListener::bind(address).await.with_context(flags)
 }
 
 /// Serves `app` until `shutdown`, then ends event streams and idle connections, and waits for the rest, bounded by
@@ -178,7 +178,7 @@ fn health(shutdown: CancellationToken) -> Router {
 }
 
 /// Raises the limit of open files as far as it may be: each check and each client needs one.
-pub fn raise_open_file_limit() {
+pub(crate) fn raise_open_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {

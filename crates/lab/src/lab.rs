@@ -59,6 +59,7 @@ impl Lab {
     pub(crate) async fn start(port: Option<u16>) -> anyhow::Result<Self> {
         let folder = Folder(control::folder()?);
         let listener = control::listen(&folder.0)?;
+        // A second terminal waits while the first one is obeyed.
         let (sender, requests) = mpsc::channel(1);
         let mut control = JoinSet::new();
         control.spawn(control::serve(listener, sender));

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use star_daemon::check::{Checker, Guard, Resolver};
 use star_daemon::serve::{self, Limits};
-use star_daemon::{cli, supervise, telemetry};
+use star_daemon::{cli, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -40,14 +40,11 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
         return check::run(args).await;
     }
     let (config, listen, logs) = args.resolve()?;
-    telemetry::start(logs)?;
-    serve::raise_open_file_limit();
-    let listener = serve::bind(listen.ip(), listen.port()).await?;
-    tracing::info!(address = %listen, targets = config.targets.len(), "listening");
-    let checker = Checker::new(Resolver::from_system()?, Guard::Open);
-    let shutdown = CancellationToken::new();
-    supervise::until_signal(shutdown.clone(), run(config, checker, listener, shutdown)).await?;
-    Ok(ExitCode::SUCCESS)
+    let daemon = async |listener, shutdown| {
+        let checker = Checker::new(Resolver::from_system()?, Guard::Open);
+        run(config, checker, listener, shutdown).await
+    };
+    cli::until_signal(listen, logs, daemon).await
 }
 
 /// Checks and serves until `shutdown`.

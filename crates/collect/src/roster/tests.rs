@@ -81,6 +81,17 @@ fn a_url_of_two_resources_leads_to_both() {
 }
 
 #[test]
+fn a_report_after_a_list_that_shrank_may_come_before_the_links_are_made_anew() {
+    let mut roster = roster(&TWO);
+    take(&mut roster, status(1, vec![old("http://a/status", true), old("http://b/status", true)]));
+    let shrunk = || status(1, vec![old("http://b/status", false)]);
+    assert_eq!(roster.take(shrunk()), Change::Links);
+    assert_eq!(roster.take(shrunk()), Change::Row);
+    roster.relink();
+    assert_eq!(edges(&roster), ["A>B:unreachable"]);
+}
+
+#[test]
 fn a_target_that_is_no_resource_is_kept_as_a_node_until_it_is_one() {
     let mut roster = roster(&TWO);
     take(&mut roster, status(1, vec![old("c:1", false), old("http://b/status", true)]));
