@@ -178,7 +178,7 @@ fn health(shutdown: CancellationToken) -> Router {
 }
 
 /// Raises the limit of open files as far as it may be: each check and each client needs one.
-pub(crate) fn raise_open_file_limit() {
+pub fn raise_open_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
