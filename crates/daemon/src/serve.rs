@@ -51,6 +51,9 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 const REFUSED: usize = 64;
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
+/// How long a connection that begins at the end may stay silent.
+const LATE_HEAD: Duration = Duration::from_millis(100);
+
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
 content-type: text/plain; charset=utf-8\r\ncontent-length: 44\r\n\r\ntoo many connections: try again in a second\n";
 
@@ -133,8 +136,10 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, head: Dura
         request.extensions_mut().insert(ConnectInfo(peer));
         app.clone().call(request)
     });
-    // One that begins while the others end has its one request answered; a graceful shutdown would close it unread.
+    // One that begins while the others end has its one request answered, if that comes soon; a graceful shutdown would
+    // close it unread.
     let late = shutdown.is_cancelled();
+    let head = if late { head.min(LATE_HEAD) } else { head };
     let mut serving = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

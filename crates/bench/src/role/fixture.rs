@@ -1,0 +1,88 @@
+//! What is checked: many addresses, one cheap server, which knows how often and how evenly it was asked.
+
+use std::cell::RefCell;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{LocalSet, spawn_local};
+
+use super::INTERVAL;
+use crate::figure::Figure;
+
+/// By target, when each connection came.
+type Arrivals = Rc<RefCell<Vec<Vec<Instant>>>>;
+
+/// Where the target of this number listens. An address of its own for each, as pods have.
+pub(crate) fn address(index: usize, port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::new(127, 77, (index / 250) as u8, (index % 250) as u8 + 1), port))
+}
+
+#[tokio::main(flavor = "current_thread")]
+pub(super) async fn run(port: u16, count: usize) -> anyhow::Result<()> {
+    let arrivals = Arrivals::default();
+    arrivals.borrow_mut().resize(count, Vec::new());
+    let targets = LocalSet::new();
+    for index in 0..count {
+        let listener = TcpListener::bind(address(index, port)).await?;
+        let arrivals = Rc::clone(&arrivals);
+        targets.spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                arrivals.borrow_mut()[index].push(Instant::now());
+                spawn_local(answer(stream, "ok\n".to_owned()));
+            }
+        });
+    }
+    let control = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let reporting = async {
+        loop {
+            let (stream, _) = control.accept().await?;
+            let report = report(&arrivals.borrow());
+            arrivals.borrow_mut().iter_mut().for_each(Vec::clear);
+            spawn_local(answer(stream, report));
+        }
+    };
+    targets.run_until(reporting).await
+}
+
+/// Reads a request and answers `body`. A client that leaves early is its own affair.
+async fn answer(mut stream: TcpStream, body: String) {
+    let mut head = Vec::with_capacity(1024);
+    while !head.ends_with(b"\r\n\r\n") && matches!(stream.read_buf(&mut head).await, Ok(1..)) {}
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    let _ = stream.write_all(answer.as_bytes()).await;
+}
+
+/// How many connections came since the last report, and how many seconds late 99 % of them were at the most.
+fn report(arrivals: &[Vec<Instant>]) -> String {
+    let late: Vec<_> = arrivals.iter().flat_map(|arrivals| lateness(arrivals)).collect();
+    let p99 = if late.is_empty() { 0.0 } else { Figure::of(&late, |seconds| *seconds).quantile(0.99) };
+    format!("{} {p99}", late.len())
+}
+
+/// By how many seconds each came later in its interval than the earliest did in its own.
+fn lateness(arrivals: &[Instant]) -> Vec<f64> {
+    let Some(first) = arrivals.first() else { return Vec::new() };
+    let intervals = arrivals.iter().map(|arrival| (*arrival - *first).as_secs_f64() / INTERVAL.as_secs_f64());
+    let offsets: Vec<_> = intervals.map(|intervals| intervals - intervals.round()).collect();
+    let earliest = offsets.iter().copied().fold(f64::INFINITY, f64::min);
+    offsets.iter().map(|offset| (offset - earliest) * INTERVAL.as_secs_f64()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn lateness_counts_from_the_earliest_even_when_the_first_was_late() {
+        let start = Instant::now();
+        let arrivals = [120, 1000, 2050, 4000].map(|millis| start + Duration::from_millis(millis));
+        let late: Vec<_> = lateness(&arrivals).iter().map(|late| (late * 1e3).round()).collect();
+        assert_eq!(late, [120.0, 0.0, 50.0, 0.0]);
+    }
+}

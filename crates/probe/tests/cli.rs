@@ -1,0 +1,132 @@
+//! The program as its users meet it: flags, environment, signals, logs, exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../../daemon/tests/support/fixture.rs"]
+mod fixture;
+#[path = "../../daemon/tests/support/process.rs"]
+mod process;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use star_wire::observation::State;
+use star_wire::status::StatusBody;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::fixture::{Fixture, OK, until};
+use crate::process::{Process, address, folder, refuses};
+
+const PROBE: &str = env!("CARGO_BIN_EXE_star-probe");
+
+async fn status(address: SocketAddr) -> StatusBody {
+    reqwest::get(format!("http://{address}/status")).await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_in_time_though_a_status_is_held() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut probe = Process::start(PROBE, &["--urls="], &[]);
+        let address = probe.address();
+        let mut held = TcpStream::connect(address).await.unwrap();
+        let request = "GET /status HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\nPrefer: wait=60\r\n\r\n";
+        held.write_all(request.as_bytes()).await.unwrap();
+        // Once a later request is answered, that one is held.
+        status(address).await;
+        probe.signal(signal);
+        let end = probe.end();
+        assert!(end.code == Some(0) && end.after < Duration::from_secs(2), "{signal:?}: {end:?}");
+        let mut answer = String::new();
+        held.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 304 "), "{answer}");
+    }
+}
+
+#[test]
+fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
+    let usage = |args: &[&str], parts: &[&str]| refuses(PROBE, args, 2, parts);
+    usage(&[], &["--urls"]);
+    usage(&["--urls=ftp://a/"], &["--urls", "`ftp://a/`", "give an http or https URL"]);
+    usage(&["--urls=http://a/,http://a b/"], &["--urls", "`http://a b/`", "give http://HOST:PORT/PATH"]);
+    usage(&["--urls=", "--http-port=x"], &["--http-port", "'x'", "--help"]);
+    usage(&["--urls=", "--http-port=65536"], &["--http-port", "'65536'", "0..=65535"]);
+    usage(&["--urls=", "--http-address=here"], &["--http-address", "'here'", "--help"]);
+    usage(&["--urls=", "--http-probe-seconds=0"], &["--http-probe-seconds", "'0'", "give seconds from 0.1"]);
+    usage(&["--urls=", "--timeout-seconds=2"], &["--timeout-seconds=2", "--http-probe-seconds=1", "give at most"]);
+    usage(&["--urls=", "--urls="], &["--urls", "multiple times"]);
+    usage(&["--urls=", "--nope"], &["--nope", "--help"]);
+    usage(&["check"], &["<URL>"]);
+    usage(&["check", "ftp://a/"], &["`ftp://a/`", "give an http or https URL"]);
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("--http-port={}", taken.local_addr().unwrap().port());
+    refuses(PROBE, &["--urls=", &port], 1, &[&port, "choose another port"]);
+    refuses(PROBE, &["--urls=", "--logfile=/proc/none/a.log"], 1, &["--logfile=/proc/none/a.log", "name a file"]);
+}
+
+#[test]
+fn help_and_version_are_no_failures() {
+    for flag in ["--help", "-h", "--version", "-V"] {
+        let end = Process::start(PROBE, &[flag], &[]).end();
+        assert!(end.code == Some(0) && end.stderr.is_empty() && end.stdout.contains("probe"), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_environment_sets_what_flags_do_not_and_no_proxy() {
+    let (target, proxy) = (Fixture::answering(OK).await, Fixture::answering(OK).await);
+    let (url, via) = (target.url(), format!("http://{}", proxy.address));
+    let env = [("STAR_URLS", &*url), ("STAR_HTTP_PROBE_SECONDS", "0.1")];
+    let proxies = ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"].map(|name| (name, &*via));
+    let mut probe = Process::start(PROBE, &["--http-address=127.0.0.2"], &[&env[..], &proxies].concat());
+    let address = probe.address();
+    assert_eq!(address.ip().to_string(), "127.0.0.2", "a flag goes before the environment");
+    assert_ne!(address.port(), 9000, "the environment goes before the default");
+    let checks = until(async || target.arrivals(), |checks| checks.len() >= 5).await;
+    assert!(checks[4] - checks[0] < Duration::from_secs(2), "{checks:?}");
+    assert_eq!(status(address).await.status.targets[0].observation.state, State::Reachable);
+    assert_eq!(proxy.arrivals(), []);
+}
+
+#[tokio::test]
+async fn logs_go_to_a_file_whose_folders_are_made_line_by_line_and_never_over_old_ones() {
+    let path = folder("logs").join("a/b/c.log");
+    let logfile = format!("--logfile={}", path.display());
+    let lines = || fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    for run in 1..=2 {
+        let probe = Process::start(PROBE, &["--urls=http://127.0.0.1:9/", &logfile], &[]);
+        let listening = async || lines().iter().filter(|line| address(line).is_some()).count();
+        until(listening, |count| *count == run).await;
+        probe.signal(Signal::TERM);
+        assert_eq!(probe.end().stderr, "");
+    }
+    for line in lines() {
+        assert!(serde_json::from_str::<Value>(&line).is_ok_and(|line| line["message"].is_string()), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_tells_each_phase_and_whether_all_are_reachable() {
+    let target = Fixture::answering(OK).await;
+    let url = target.url();
+    let end = Process::start(PROBE, &["check", &url], &[]).end();
+    assert_eq!((end.code, &*end.stderr), (Some(0), ""));
+    let lines: Vec<_> = end.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    let address = target.address.to_string();
+    let [[told], ["connect", _, "ms", to], ["response", _, "ms", "HTTP", "200", "OK"], ["reachable", "in", ..]] =
+        &lines.iter().map(Vec::as_slice).collect::<Vec<_>>()[..]
+    else {
+        panic!("{}", end.stdout)
+    };
+    assert_eq!((*told, *to), (&*url, &*address));
+
+    let end = Process::start(PROBE, &["check", &url, "127.0.0.1:1"], &[]).end();
+    assert_eq!((end.code, &*end.stderr), (Some(1), ""));
+    let (good, bad) =
+        (end.stdout.find("  reachable in"), end.stdout.find("unreachable (connection_refused): 127.0.0.1:1"));
+    assert!(good.is_some() && good < bad, "in the order given: {}", end.stdout);
+}
