@@ -17,8 +17,8 @@ pub(crate) struct Process {
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
     pub(crate) resident: f64,
-    /// The same, with each shared page divided among those who share it.
-    pub(crate) proportional: f64,
+    /// Of that, what no file holds as well: heap and stacks.
+    pub(crate) anonymous: f64,
 }
 
 impl Process {
@@ -59,7 +59,7 @@ impl Process {
             let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
             anyhow::Ok(kilobytes * 1024.0)
         };
-        Ok(Memory { resident: bytes("Rss:")?, proportional: bytes("Pss:")? })
+        Ok(Memory { resident: bytes("Rss:")?, anonymous: bytes("Anonymous:")? })
     }
 
     fn proc(&self, file: &str) -> anyhow::Result<String> {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Parser};
 use star_daemon::check::Guard;
 use star_daemon::cli;
 use star_daemon::telemetry::LogArgs;
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH", env = "STAR_ADMIN_TOKEN_FILE")]
     admin_token_file: Option<PathBuf>,
     /// Fetch from link-local and metadata addresses, too
-    #[arg(long, env = "STAR_ALLOW_LINK_LOCAL")]
+    #[arg(long, env = "STAR_ALLOW_LINK_LOCAL", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     allow_link_local: bool,
     #[command(flatten)]
     logs: LogArgs,

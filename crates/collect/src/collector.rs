@@ -128,7 +128,7 @@ impl Collector {
         self.started += 1;
         let Polling { checker, interval, timeout } = &self.polling;
         let (checker, reports) = (Arc::clone(checker), self.reports.0.clone());
-        let peer = Peer::new(self.started, entry.url.clone(), (*interval, *timeout), checker, reports);
+        let peer = Peer::new(self.started, entry.url.clone(), *timeout, checker, reports);
         self.running.insert(self.started, self.pollers.spawn(poll::poll(peer, first, *interval)));
         if let Some(before) = self.roster.put(entry, self.started) {
             self.stop(before);
@@ -153,13 +153,18 @@ impl Collector {
         let mut next = self.roster.state().clone();
         (next.seq, next.at) = (before.seq + 1, star_wire::now());
         let event = next.since(&before);
-        if event.is_none() {
+        let news = event.is_some();
+        if !news {
             (next.seq, next.at) = (before.seq, before.at);
         }
         let next = Arc::new(next);
         if let Some(event) = event {
             self.history.record(event, &next);
         }
-        self.latest.send_replace(next);
+        // Who waits for news is not woken by a latency.
+        self.latest.send_if_modified(|latest| {
+            *latest = next;
+            news
+        });
     }
 }

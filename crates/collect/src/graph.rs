@@ -41,7 +41,7 @@ pub(crate) struct Name {
 }
 
 /// What the collector found of a resource, and what the resource found of others.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Row {
     pub(crate) observation: Observation,
     pub(crate) edges: Vec<RowEdge>,
@@ -50,6 +50,16 @@ pub(crate) struct Row {
 impl Snapshot {
     pub(crate) fn new(at: Timestamp) -> Self {
         Self { seq: 0, at, names: Arc::default(), rows: Vec::new(), responses: Vec::new(), rendered: OnceLock::new() }
+    }
+
+    /// The same, without what only the present is asked for.
+    pub(crate) fn without_responses(&self) -> Self {
+        Self { responses: Vec::new(), ..self.clone() }
+    }
+
+    /// How many nodes and edges it has; never none.
+    pub(crate) fn size(&self) -> usize {
+        1 + self.names.len() + self.rows.iter().map(|row| row.edges.len()).sum::<usize>()
     }
 
     /// The place of the resource `id`.
@@ -120,18 +130,17 @@ impl Snapshot {
             if Arc::ptr_eq(new, old) {
                 continue;
             }
-            let observation = timeless(&new.observation);
-            if observation != timeless(&old.observation) {
-                nodes.push(NodePatch { node: source, observation });
+            if differ(&new.observation, &old.observation) {
+                nodes.push(NodePatch { node: source, observation: timeless(&new.observation) });
             }
             if !new.edges.iter().map(|edge| edge.target).eq(old.edges.iter().map(|edge| edge.target)) {
                 rows.push(WireRow { source, edges: new.edges.iter().map(told).collect() });
                 continue;
             }
             let pairs = new.edges.iter().zip(&old.edges).enumerate();
-            let changed = pairs.map(|(place, (new, old))| (place, told(new), told(old)));
-            let changed = changed.filter(|(_, new, old)| new != old).map(|(place, new, _)| (place, new));
-            let changed: Vec<_> = changed.collect();
+            let changed = pairs
+                .filter(|(_, (new, old))| differ(&new.observation, &old.observation) || new.expected != old.expected);
+            let changed: Vec<_> = changed.map(|(place, (new, _))| (place, told(new))).collect();
             if !changed.is_empty() {
                 edges.push(EdgePatch { source, changed });
             }
@@ -163,6 +172,11 @@ impl Snapshot {
             });
         }
     }
+}
+
+/// Whether it is a transition. Another latency or another wording is none.
+fn differ(new: &Observation, old: &Observation) -> bool {
+    !new.agrees(old) || new.since != old.since
 }
 
 /// Without the latency, which is no transition.

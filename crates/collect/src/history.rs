@@ -55,7 +55,7 @@ impl Entry {
     /// How many changes it stands for.
     fn weight(&self) -> usize {
         match self {
-            Self::Snapshot(snapshot) => snapshot.names.len().max(1),
+            Self::Snapshot(snapshot) => snapshot.size(),
             Self::Patch(event) => match &**event {
                 Event::Patch(patch) => {
                     let rows = patch.rows.iter().map(|row| row.edges.len()).sum::<usize>();
@@ -75,7 +75,7 @@ impl History {
     /// Records that `event` led to `snapshot`.
     pub(crate) fn record(&mut self, event: Event, snapshot: &Arc<Snapshot>) {
         let entry = match event {
-            Event::Snapshot(_) => Entry::Snapshot(Arc::clone(snapshot)),
+            Event::Snapshot(_) => Entry::Snapshot(Arc::new(snapshot.without_responses())),
             patch => Entry::Patch(Arc::new(patch)),
         };
         self.changes += entry.weight();

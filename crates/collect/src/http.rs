@@ -17,7 +17,6 @@ use axum::routing::get;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
-use star_wire::event::History;
 use star_wire::resource::{Resource, ResourceBody};
 use star_wire::response::ResponseBody;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -48,6 +47,7 @@ struct App {
     example: watch::Sender<Arc<Snapshot>>,
     commands: mpsc::Sender<Command>,
     streams: Arc<Semaphore>,
+    rendering: Arc<Semaphore>,
     admin_token_file: Option<Arc<PathBuf>>,
     shutdown: CancellationToken,
 }
@@ -60,7 +60,7 @@ pub(crate) fn router(
     shutdown: CancellationToken,
 ) -> Router {
     let (example, _) = watch::channel(Arc::new(example::snapshot()));
-    let streams = Arc::new(Semaphore::new(MAX_STREAMS));
+    let (streams, rendering) = (Arc::new(Semaphore::new(MAX_STREAMS)), Arc::new(Semaphore::new(1)));
     let admin_token_file = admin_token_file.map(Arc::new);
     let nosniff = HeaderValue::from_static("nosniff");
     Router::new()
@@ -76,7 +76,7 @@ pub(crate) fn router(
         .merge(page::router())
         .layer(CompressionLayer::new())
         .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
-        .with_state(App { latest, example, commands, streams, admin_token_file, shutdown })
+        .with_state(App { latest, example, commands, streams, rendering, admin_token_file, shutdown })
 }
 
 /// `?example=true` asks for the sample data instead of the real.
@@ -93,6 +93,13 @@ impl App {
 
     fn source(&self, source: &Source) -> watch::Receiver<Arc<Snapshot>> {
         if source.example { self.example.subscribe() } else { self.latest.clone() }
+    }
+
+    /// Renders what may be large, apart from the threads that checks and other requests need, one at a time.
+    async fn render(&self, body: impl FnOnce() -> Bytes + Send + 'static) -> Result<Response, Problem> {
+        let _turn = self.rendering.acquire().await.map_err(|_| Problem::ShuttingDown)?;
+        let body = tokio::task::spawn_blocking(body).await.map_err(|_| Problem::ShuttingDown)?;
+        Ok(json(body))
     }
 
     /// What the collector answers to a command; it is gone only when the process ends.
@@ -185,12 +192,12 @@ async fn response(State(app): State<App>, Path(id): Path<String>) -> Result<Resp
     Ok(json(render(&ResponseBody { response: [(id, response)].into() })))
 }
 
-async fn graph(State(app): State<App>, Query(source): Query<Source>) -> Response {
+async fn graph(State(app): State<App>, Query(source): Query<Source>) -> Result<Response, Problem> {
     let snapshot = Arc::clone(&app.source(&source).borrow());
-    json(render(&snapshot.graph()))
+    app.render(move || render(&snapshot.graph())).await
 }
 
 async fn history(State(app): State<App>) -> Result<Response, Problem> {
-    let history: History = app.command(Command::History).await?.body();
-    Ok(json(render(&history)))
+    let history = app.command(Command::History).await?;
+    app.render(move || render(&history.body())).await
 }

@@ -19,11 +19,17 @@ use tokio::time::Instant;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
+/// How long a peer is asked to hold its answer, as the header says.
+const WAIT: Duration = Duration::from_secs(1);
+
 /// A status of 10,000 targets with their reasons is 3 MB.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// As many as a probe takes.
 const MAX_TARGETS: usize = 10_000;
+
+/// A URL, an id or a message that is longer would be kept with each transition, and sent to each page.
+const MAX_TEXT: usize = 2048;
 
 /// How often the whole status is fetched although nothing changed in it: for the latencies.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
@@ -66,7 +72,6 @@ pub(crate) struct Peer {
     poller: u64,
     url: TargetUrl,
     timeout: Duration,
-    wait: Duration,
     checker: Arc<Checker>,
     reports: Sender<Report>,
     /// Names what is known of a peer that holds its answers.
@@ -79,22 +84,23 @@ impl Peer {
     pub(crate) fn new(
         poller: u64,
         url: TargetUrl,
-        (interval, timeout): (Duration, Duration),
+        timeout: Duration,
         checker: Arc<Checker>,
         reports: Sender<Report>,
     ) -> Self {
-        let wait = Duration::from_secs(interval.as_secs().max(1));
         let (etag, keys) = (None, Vec::new());
-        Self { poller, url, timeout, wait, checker, reports, etag, sampled: Instant::now(), keys }
+        Self { poller, url, timeout, checker, reports, etag, sampled: Instant::now(), keys }
     }
 
     fn ask(&self) -> Ask {
-        let prefer = HeaderValue::try_from(format!("wait={}", self.wait.as_secs())).expect("digits are a header value");
-        let mut headers = vec![(PREFER, prefer)];
+        let mut headers = vec![(PREFER, HeaderValue::from_static("wait=1"))];
+        // Without a known answer there is nothing to wait for.
+        let mut wait = Duration::ZERO;
         if let Some(etag) = &self.etag {
             headers.push((IF_NONE_MATCH, etag.clone()));
+            wait = WAIT;
         }
-        Ask { timeout: self.timeout, wait: self.wait, headers, body_limit: Some(MAX_BODY) }
+        Ask { timeout: self.timeout, wait, headers, body_limit: Some(MAX_BODY) }
     }
 
     fn content(&mut self, answer: &Answer) -> Content {
@@ -109,14 +115,25 @@ impl Peer {
         let json = serde_json::from_slice::<Box<RawValue>>(body).ok().map(Arc::from);
         let (status_code, url) = (answer.status.as_u16(), self.url.as_str().to_owned());
         let response = json.map(|json| Arc::new(Response { json, status_code, url }));
-        Content::Fetched { response, targets: self.targets(body) }
+        Content::Fetched { response, targets: self.targets(answer.status, body) }
     }
 
-    fn targets(&mut self, body: &Bytes) -> Result<Vec<Listed>, Failure> {
+    fn targets(&mut self, code: StatusCode, body: &Bytes) -> Result<Vec<Listed>, Failure> {
         let invalid = |message: String| Failure { reason: Reason::InvalidResponse, message };
-        let StatusBody { status } = serde_json::from_slice(body)
-            .map_err(|error| invalid(format!("it answers, but not with a probe's status: {error}")))?;
+        let StatusBody { status } = serde_json::from_slice(body).map_err(|error| {
+            invalid(format!(
+                "it answers HTTP {code}, but with no probe's status ({error}); does the URL end in /status?"
+            ))
+        })?;
         let count = status.targets.len();
+        let texts = |target: &Target| {
+            let message = target.observation.message.as_ref().map_or(0, |message| message.len());
+            target.url.len().max(target.id.as_ref().map_or(0, String::len)).max(message)
+        };
+        if let Some(target) = status.targets.iter().find(|target| texts(target) > MAX_TEXT) {
+            let start: String = target.url.chars().take(80).collect();
+            return Err(invalid(format!("its status holds more than {MAX_TEXT} bytes of text about {start}")));
+        }
         if count > MAX_TARGETS {
             return Err(invalid(format!("its status lists {count} targets; at most {MAX_TARGETS} can be shown")));
         }
@@ -149,11 +166,9 @@ impl Subject for Peer {
                 (content, held.then(|| answer.headers.get(ETAG).cloned()))
             }
         };
-        let next = if held.is_some() { Next::Soon } else { Next::Slot };
-        self.etag = match &content {
-            Content::Fetched { targets: Err(_), .. } => None,
-            _ => held.flatten(),
-        };
+        let usable = !matches!(&content, Content::Fetched { targets: Err(_), .. });
+        let next = if held.is_some() && usable { Next::Soon } else { Next::Slot };
+        self.etag = held.flatten().filter(|_| usable);
         // The collector ends only with the process, or aborts this poller.
         let _ = self.reports.send(Report { poller: self.poller, check, content }).await;
         next

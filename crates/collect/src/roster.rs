@@ -120,10 +120,21 @@ impl Roster {
         for (member, links) in self.members.iter_mut().zip(links) {
             member.links = links;
         }
+        let before = std::mem::take(&mut self.state.rows);
+        let before: HashMap<_, _> = self.state.names.iter().map(|name| Arc::clone(&name.id)).zip(before).collect();
         if *names != *self.state.names {
             self.state.names = names;
         }
-        self.state.rows = self.members.iter().map(|member| Arc::new(member.row())).collect();
+        self.state.rows = self
+            .members
+            .iter()
+            .map(|member| {
+                // A row that stays as it was stays the same allocation, here and in the history.
+                let row = member.row();
+                let same = before.get(&member.entry.id).filter(|before| ***before == row);
+                same.map_or_else(|| Arc::new(row), Arc::clone)
+            })
+            .collect();
         self.state.responses = self.members.iter().map(|member| member.response.clone()).collect();
     }
 }

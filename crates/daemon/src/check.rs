@@ -10,6 +10,7 @@ mod resolve;
 mod tls;
 
 use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -149,10 +150,12 @@ impl Checker {
     }
 
     async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Answer, Failure> {
+        // Not a matter of the target's, and so before its time begins.
+        let tls = if target.tls { Some(self.tls.connector().await?) } else { None };
         let mut lap = Instant::now();
         let deadline = lap + ask.timeout;
         let response_deadline = deadline + ask.wait;
-        let within = Millis(ask.timeout);
+        let time = Millis(ask.timeout);
         let mut take_lap = || {
             let now = Instant::now();
             now - std::mem::replace(&mut lap, now)
@@ -162,20 +165,20 @@ impl Checker {
             Host::Address(address) => vec![*address],
             Host::Name(name) => {
                 let addresses =
-                    self.resolver.resolve(name, deadline).await.map_err(|problem| problem.at(name, within))?;
+                    self.resolver.resolve(name, deadline).await.map_err(|problem| problem.at(name, time))?;
                 phases.dns = Some(take_lap());
                 addresses
             }
         };
         let addresses = self.guard.admit(addresses)?;
 
-        let connected = timeout_at(deadline, connect::connect(&addresses, target.port, phases)).await;
-        let stream = connected.unwrap_or_else(|_| Err(connect::no_answer(phases, within)))?;
+        let connected = within(deadline, connect::connect(&addresses, target.port, phases)).await;
+        let stream = connected.map_err(|late| late.means(|| connect::no_answer(phases, time)))??;
         phases.connect = Some(take_lap());
 
-        let (head_at, answer) = if target.tls {
-            let handshake = timeout_at(deadline, self.tls.handshake(&target.host, stream)).await;
-            let stream = handshake.unwrap_or_else(|_| Err(tls::no_answer(phases, within)))?;
+        let (head_at, answer) = if let Some(connector) = tls {
+            let handshake = within(deadline, tls::handshake(&connector, &target.host, stream)).await;
+            let stream = handshake.map_err(|late| late.means(|| tls::no_answer(phases, time)))??;
             phases.tls = Some(take_lap());
             exchange::exchange(stream, target, ask, response_deadline).await?
         } else {
@@ -184,6 +187,29 @@ impl Checker {
         phases.response = Some(head_at - lap);
         Ok(answer)
     }
+}
+
+/// How late a time-out may be noticed. If it is later, this machine stood still, and that is no verdict on the target.
+const STALL: Duration = Duration::from_millis(100);
+
+/// That something did not end in time.
+struct Late {
+    noticed_after: Duration,
+}
+
+impl Late {
+    /// The peer's `silence`, or else our own fault.
+    fn means(self, silence: impl FnOnce() -> Failure) -> Failure {
+        if self.noticed_after < STALL {
+            return silence();
+        }
+        Failure::new(Reason::LocalError, "this machine stood still while the check ran; give it more CPU")
+    }
+}
+
+/// What `work` gives, if it ends before `deadline`.
+async fn within<F: Future>(deadline: Instant, work: F) -> Result<F::Output, Late> {
+    timeout_at(deadline, work).await.map_err(|_| Late { noticed_after: deadline.elapsed() })
 }
 
 /// A duration as people read it: `1 s`, `250 ms`, `0.4 ms`.

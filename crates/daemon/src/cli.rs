@@ -26,7 +26,7 @@ const MAX_THREADS: usize = 4;
 pub fn main<A, F>(argv: impl IntoIterator<Item = OsString>, run: impl FnOnce(A) -> F) -> ExitCode
 where
     A: Parser,
-    F: Future<Output = anyhow::Result<ExitCode>>,
+    F: Future<Output = anyhow::Result<ExitCode>> + Send + 'static,
 {
     let failed = |error: anyhow::Error| {
         eprintln!("{}: {}", A::command().get_name(), line(&error));
@@ -43,7 +43,8 @@ where
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let code = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-        let code = runtime.block_on(run(args));
+        // As a task: what runs on this thread would have to be woken by the others.
+        let code = runtime.block_on(runtime.spawn(run(args))).map_err(anyhow::Error::from).and_then(|code| code);
         // Whatever still runs (a look-up, say) must not keep the process.
         runtime.shutdown_background();
         code

@@ -39,9 +39,14 @@ pub async fn poll(mut subject: impl Subject, first: Instant, interval: Duration)
     }
 }
 
+/// Into how many parts an interval is divided at the most. Of more subjects than that, some start together: that is still
+/// spread, and a machine that wakes up once for ten checks spends half as much on each.
+const PARTS: usize = 100;
+
 /// When the `index`th of `count` subjects starts, so that all of them spread evenly over the interval.
 pub fn phase(index: usize, count: usize, interval: Duration) -> Duration {
-    interval.mul_f64(index as f64 / count.max(1) as f64)
+    let parts = count.clamp(1, PARTS);
+    interval.mul_f64((index * parts / count.max(1)) as f64 / parts as f64)
 }
 
 #[cfg(test)]
@@ -97,5 +102,7 @@ mod tests {
     fn subjects_are_spread_evenly() {
         let phases: Vec<_> = (0..4).map(|index| phase(index, 4, Duration::from_secs(1)).as_millis()).collect();
         assert_eq!(phases, [0, 250, 500, 750]);
+        let phases: Vec<_> = (0..1000).map(|index| phase(index, 1000, Duration::from_secs(1)).as_millis()).collect();
+        assert_eq!((phases[9], phases[10], phases[999]), (0, 10, 990));
     }
 }

@@ -41,6 +41,9 @@ impl Default for Limits {
     }
 }
 
+/// A longer head is answered 431. Else heads that never end could hold 400 KB each.
+const MAX_HEAD: usize = 16 * 1024;
+
 /// After an accept failed (out of files, say): time for a connection to end.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -144,6 +147,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, head: Dura
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head)
+            .max_buf_size(MAX_HEAD)
             .keep_alive(!late)
             .serve_connection(TokioIo::new(stream), service)
     );

@@ -49,11 +49,8 @@ pub enum TargetUrlError {
         scheme: String,
     },
     /// A name and password, which a status would show to everybody.
-    #[error("`{url}` holds credentials, which everybody could read at /status; leave them out")]
-    Credentials {
-        /// What was given.
-        url: String,
-    },
+    #[error("a URL holds credentials, which everybody could read at /status; leave them out")]
+    Credentials,
 }
 
 impl TargetUrl {
@@ -64,7 +61,8 @@ impl TargetUrl {
     /// When it is no URL, has another scheme, or holds credentials.
     pub fn parse(given: &str) -> Result<Self, TargetUrlError> {
         let syntax = |problem: String| TargetUrlError::Syntax { url: given.to_owned(), problem };
-        let absolute = match given.contains("://") {
+        // What stands behind the first of these is no scheme any more.
+        let absolute = match given.split(['/', '?', '#']).next().is_some_and(|start| start.ends_with(':')) {
             true => given.to_owned(),
             false => format!("http://{}", given.trim_start()),
         };
@@ -75,7 +73,7 @@ impl TargetUrl {
             scheme => return Err(TargetUrlError::Scheme { url: given.to_owned(), scheme: scheme.to_owned() }),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(TargetUrlError::Credentials { url: given.to_owned() });
+            return Err(TargetUrlError::Credentials);
         }
         let host = match url.host() {
             Some(url::Host::Domain(name)) => Host::Name(name.into()),
@@ -122,6 +120,7 @@ mod tests {
         let url = TargetUrl::parse("foo.baz.com:80").unwrap();
         assert_eq!((url.as_str(), &**url.normal()), ("foo.baz.com:80", "http://foo.baz.com/"));
         assert_eq!((url.host, url.port, url.tls), (Host::Name("foo.baz.com".into()), 80, false));
+        assert_eq!(TargetUrl::parse("b:80/status?next=http://x/").unwrap().path, "/status?next=http://x/");
     }
 
     #[test]

@@ -36,14 +36,14 @@ pub(crate) fn folder() -> anyhow::Result<PathBuf> {
     let mut private = fs::DirBuilder::new();
     private.recursive(true).mode(0o700);
     private.create(&base).with_context(|| format!("{} cannot be made", base.display()))?;
-    let owner = fs::metadata(&base)?;
+    let found = fs::symlink_metadata(&base)?;
     ensure!(
-        owner.uid() == getuid().as_raw() && owner.mode() & 0o077 == 0,
-        "{} belongs to somebody else; set XDG_RUNTIME_DIR to a folder of your own",
+        found.is_dir() && found.uid() == getuid().as_raw() && found.mode() & 0o077 == 0,
+        "{} is no folder that only you may enter; set XDG_RUNTIME_DIR to one",
         base.display()
     );
-    for (_, folder) in labs() {
-        if UnixStream::connect(folder.join(SOCKET)).is_err() {
+    for (pid, folder) in labs() {
+        if folder.join(SOCKET).exists() && !Path::new("/proc").join(pid.to_string()).exists() {
             // A lab that was killed left it.
             let _ = fs::remove_dir_all(folder);
         }

@@ -1,6 +1,7 @@
 //! Which pods there are, and that they run.
 
 use std::fs;
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,7 +39,7 @@ pub(crate) struct Lab {
     pods: Vec<Pod>,
     requests: mpsc::Receiver<Request>,
     /// Serves the control socket; ends with the lab.
-    _control: JoinSet<()>,
+    control: JoinSet<()>,
 }
 
 /// The lab's folder, removed at its end.
@@ -64,7 +65,7 @@ impl Lab {
         let mut control = JoinSet::new();
         control.spawn(control::serve(listener, sender));
         let pods = pods(&folder.0, port).await?;
-        let mut lab = Self { folder, pods, requests, _control: control };
+        let mut lab = Self { folder, pods, requests, control };
         for pod in &mut lab.pods {
             pod.start()?;
         }
@@ -96,8 +97,9 @@ impl Lab {
             let events = self.pods.iter_mut().map(|pod| Box::pin(pod.event()));
             let event = select_all(events).map(|(event, place, _)| (event, place));
             tokio::select! {
-                (event, place) = event => self.take(place, event)?,
+                (event, place) = event => self.take(place, event),
                 Some(request) = self.requests.recv() => self.obey(request).await,
+                _ = self.control.join_next() => bail!("the control socket cannot be served any more"),
                 () = shutdown.cancelled() => break,
             }
         }
@@ -107,17 +109,18 @@ impl Lab {
         Ok(())
     }
 
-    fn take(&mut self, place: usize, event: Event) -> anyhow::Result<()> {
+    fn take(&mut self, place: usize, event: Event) {
         let pod = &mut self.pods[place];
-        match event {
-            Event::Restart => pod.start(),
-            Event::Ended(status) => {
-                let how = status.map_or_else(|| "in an unknown way".to_owned(), |status| status.to_string());
-                let wait = pod.ended().as_secs();
-                println!("{} ended ({how}) and starts again in {wait} s; its log: {}", pod.name, pod.log.display());
-                Ok(())
-            }
-        }
+        let how = match event {
+            Event::Ended(Some(status)) => format!("ended ({status})"),
+            Event::Ended(None) => "ended".to_owned(),
+            Event::Restart => match pod.start() {
+                Ok(()) => return,
+                Err(error) => format!("did not start ({error:#})"),
+            },
+        };
+        let wait = pod.ended().as_secs();
+        tell(&format!("{} {how} and starts again in {wait} s; its log: {}\n", pod.name, pod.log.display()));
     }
 
     async fn obey(&mut self, Request { verb, pod, reply }: Request) {
@@ -143,6 +146,11 @@ impl Lab {
             }
         }
     }
+}
+
+/// Says something to whoever started the lab, if anybody still listens.
+pub(crate) fn tell(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// The stars lab's pods on loopback: the page's first. Each probe checks all that the lab's manifests have it check.

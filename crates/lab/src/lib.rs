@@ -32,11 +32,14 @@ use crate::lab::Lab;
 #[command(
     name = "star-lab",
     version,
+    args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  star-lab                start the lab; Ctrl-C ends it\n  star-lab kill backend   in a second terminal: its edges die\n  star-lab start backend  and come back"
 )]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    up: UpArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,7 +52,7 @@ enum Command {
     Start(PodArgs),
 }
 
-#[derive(Debug, Default, Parser)]
+#[derive(Debug, Parser)]
 struct UpArgs {
     /// Port of the page on 127.0.0.1 [default: 9001, or the next one that is free]
     #[arg(long, value_name = "PORT", env = "STAR_LAB_PORT")]
@@ -74,11 +77,11 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-async fn start(Args { command }: Args) -> anyhow::Result<ExitCode> {
-    match command.unwrap_or(Command::Up(UpArgs::default())) {
+async fn start(Args { command, up }: Args) -> anyhow::Result<ExitCode> {
+    match command.unwrap_or(Command::Up(up)) {
         Command::Up(UpArgs { port }) => {
             let shutdown = CancellationToken::new();
-            supervise::until_signal(shutdown.clone(), up(port, shutdown)).await?;
+            supervise::until_signal(shutdown.clone(), run(port, shutdown)).await?;
         }
         Command::Kill(PodArgs { pod, lab }) => say(Verb::Kill, &pod, lab)?,
         Command::Start(PodArgs { pod, lab }) => say(Verb::Start, &pod, lab)?,
@@ -86,14 +89,14 @@ async fn start(Args { command }: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn up(port: Option<u16>, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn run(port: Option<u16>, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut lab = Lab::start(port).await?;
     let url = lab.url().to_owned();
     tokio::select! {
         ready = lab::answers(&url) => ready?,
         ended = lab.supervise(shutdown.clone()) => return ended,
     }
-    print!("{}", lab.welcome());
+    lab::tell(&lab.welcome());
     lab.supervise(shutdown).await
 }
 

@@ -66,13 +66,13 @@ impl Pod {
         Self { name, url, log, command, process, started, doublings, restart }
     }
 
-    /// Starts the pod's process. To be called on the thread that lives as long as the lab, for the kernel takes the end of
+    /// Starts the pod's process, from a thread of the runtime, which lives as long as the lab: the kernel takes the end of
     /// the thread that started a process for the end of the parent.
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("the log {} cannot be written", self.log.display()))?;
-        let program = std::env::current_exe().context("this program's own file cannot be found")?;
-        let child = Command::new(program)
+        // Not the file's name: it may have been built anew since.
+        let child = Command::new("/proc/self/exe")
             .args(&self.command)
             .env(LAB, std::process::id().to_string())
             .stdin(Stdio::null())

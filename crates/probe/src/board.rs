@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
@@ -9,8 +10,12 @@ use star_daemon::target::TargetUrl;
 use star_wire::observation::{Observation, State};
 use star_wire::status::{Status, StatusBody, Target};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::poller::Finding;
+
+/// How long latencies alone wait for others at the most.
+const LATENCIES_AFTER: Duration = Duration::from_millis(100);
 
 /// The state of all targets at one moment.
 pub(crate) struct Snapshot {
@@ -57,7 +62,7 @@ impl Board {
 
     /// Takes what the pollers find, all that is there at once, and publishes. Ends when no poller is left.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Finding>, snapshots: watch::Sender<Arc<Snapshot>>) {
-        let mut findings = Vec::new();
+        let (mut findings, mut published) = (Vec::new(), Instant::now());
         while inbox.recv_many(&mut findings, 1024).await > 0 {
             let mut changed = false;
             for finding in findings.drain(..) {
@@ -66,7 +71,11 @@ impl Board {
             if changed {
                 self.etag = etag(self.instance, &self.targets);
             }
-            snapshots.send_replace(self.snapshot());
+            // A transition is shown at once. Latencies of many targets would make a snapshot for each of them.
+            if changed || published.elapsed() >= LATENCIES_AFTER {
+                published = Instant::now();
+                snapshots.send_replace(self.snapshot());
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use star_daemon::check::{Ask, Check, Checker, Guard, Millis, Resolver};
+use star_daemon::serve::raise_open_file_limit;
 use star_daemon::target::TargetUrl;
 
 use crate::args::CheckArgs;
@@ -13,6 +14,7 @@ use crate::args::CheckArgs;
 /// Checks all at once and tells them in the order given.
 pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let CheckArgs { urls, timeout_seconds } = args;
+    raise_open_file_limit();
     let checker = Checker::new(Resolver::from_system()?, Guard::Open);
     let ask = Ask::head(timeout_seconds);
     let checks = join_all(urls.iter().map(|url| checker.check(url, &ask))).await;

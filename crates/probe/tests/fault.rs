@@ -112,7 +112,7 @@ fn lateness(arrivals: &[Instant], phase: Instant, interval: Duration) -> Vec<Dur
 
 /// For URLs with addresses: nobody answers there.
 fn no_names() -> Resolver {
-    Resolver::from_server(([127, 0, 0, 1], 9).into(), &[], 1).unwrap()
+    Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1).unwrap()
 }
 
 macro_rules! beside_healthy_targets {
@@ -235,7 +235,7 @@ fn every_fourth(_: &[u8], time: usize) -> Option<Reply> {
 /// Asks a server that does `reply` to each question, which comes the nth time; `None` is silence.
 async fn name_server(search: &[&str], reply: fn(&[u8], usize) -> Option<Reply>) -> Resolver {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let resolver = Resolver::from_server(socket.local_addr().unwrap(), search, 5).unwrap();
+    let resolver = Resolver::from_servers(&[socket.local_addr().unwrap()], search, 5).unwrap();
     tokio::spawn(async move {
         let (mut packet, mut times) = ([0; 512], HashMap::<_, usize>::new());
         loop {

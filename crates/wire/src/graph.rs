@@ -10,7 +10,7 @@ use crate::observation::Observation;
 pub struct Graph {
     /// Grows by one with each transition; starts anew with the collector.
     pub seq: u64,
-    /// When the collector said so.
+    /// When it became so: the last transition.
     pub at: Timestamp,
     /// The resources by id, then the targets that are no resource by URL.
     pub nodes: Vec<Node>,

@@ -40,5 +40,9 @@ pub(super) fn rows(setting: &Setting) -> anyhow::Result<Vec<Row>> {
 
 fn told(turns: &[Memory]) -> String {
     let megabytes = |value: fn(&Memory) -> f64| Figure::of(turns, |memory| value(memory) / 1e6);
-    format!("{} MB, {} MB without shared", megabytes(|memory| memory.resident), megabytes(|memory| memory.proportional))
+    format!(
+        "{} MB, {} MB of it heap and stacks",
+        megabytes(|memory| memory.resident),
+        megabytes(|memory| memory.anonymous)
+    )
 }

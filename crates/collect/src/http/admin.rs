@@ -1,7 +1,7 @@
 //! Who may change the resources.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -14,6 +14,12 @@ use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::App;
+
+/// No other loopback address: a service mesh hands on from 127.0.0.6 what came from afar.
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// What a proxy in front of us adds to a request from afar.
+const FORWARDED: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 /// Proof that a request may change the resources: it comes from this machine under this machine's name, as through
 /// `kubectl port-forward`, or it bears the token. The name is asked for because a page of the wide web can have its own
@@ -50,8 +56,9 @@ impl FromRequestParts<App> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
-        if near && is_local_name(&parts.headers) {
+        let near = peer.is_some_and(|ConnectInfo(peer)| LOOPBACK.contains(&peer.ip().to_canonical()));
+        let forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
+        if near && !forwarded && is_local_name(&parts.headers) {
             return Ok(Self);
         }
         // Read anew each time, so that a token can be replaced while we run.
@@ -86,8 +93,10 @@ fn is_local_name(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    let name = authority.host();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let local = name.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    local && !authority.as_str().contains('@')
 }
 
 /// Whether both are the same, in a time that tells nothing of where they differ.

@@ -1,6 +1,5 @@
 //! A TCP connection that a lost packet cannot prevent.
 
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use star_wire::observation::Reason;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
 use super::{Failure, Millis, Phases};
@@ -29,12 +28,8 @@ pub(super) async fn connect(addresses: &[IpAddr], port: u16, phases: &mut Phases
         let address = SocketAddr::new(*address, port);
         phases.address = Some(address);
         phases.attempts = 0;
-        match hedged(|| TcpStream::connect(address), &mut phases.attempts).await {
+        match hedged(address, &mut phases.attempts).await {
             Ok(stream) => {
-                // Nagle would hold a long request back; and closing by reset leaves no TIME_WAIT, here or in the node's
-                // connection tracking, where 1,000 checks a second would otherwise hold 120,000 entries (120 s each).
-                let _ = stream.set_nodelay(true);
-                let _ = stream.set_zero_linger();
                 return Ok(stream);
             }
             Err(error) => {
@@ -62,13 +57,10 @@ pub(super) fn no_answer(phases: &Phases, within: Millis) -> Failure {
 }
 
 /// Starts another attempt whenever the ones before are silent for a while; the first to end decides.
-async fn hedged<F>(mut attempt: impl FnMut() -> F, attempts: &mut u32) -> io::Result<TcpStream>
-where
-    F: Future<Output = io::Result<TcpStream>>,
-{
+async fn hedged(address: SocketAddr, attempts: &mut u32) -> io::Result<TcpStream> {
     let mut racing = FuturesUnordered::new();
     loop {
-        racing.push(attempt());
+        racing.push(attempt(address));
         *attempts += 1;
         let hedge = sleep(HEDGE_AFTER);
         tokio::pin!(hedge);
@@ -84,6 +76,14 @@ where
             }
         }
     }
+}
+
+/// Closing by reset leaves no TIME_WAIT, here or in the node's connection tracking, where 1,000 checks a second would
+/// otherwise hold 120,000 entries (120 s each).
+async fn attempt(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_zero_linger()?;
+    socket.connect(address).await
 }
 
 /// What an error of `connect(2)` says about the peer.

@@ -15,13 +15,15 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use star_wire::observation::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
+use tokio_rustls::rustls;
 
-use super::{Answer, Ask, Failure, Millis};
+use super::{Answer, Ask, Failure, Millis, within};
 use crate::target::TargetUrl;
 
 /// A response head that is longer is no sensible HTTP.
 const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEADERS: usize = 1000;
 
 /// Sends a GET and waits for the response until `deadline`. Says when its head had come.
 pub(super) async fn exchange<S>(
@@ -34,11 +36,16 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let late = |what: &str| {
-        let within = Millis(ask.timeout + ask.wait);
-        Failure::new(Reason::ResponseTimeout, format!("connected, but no {what} came within {within}"))
+        let time = Millis(ask.timeout + ask.wait);
+        Failure::new(Reason::ResponseTimeout, format!("connected, but no {what} came within {time}"))
     };
     let (mut sender, connection) = http1::Builder::new()
         .max_header_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        // It is a response all the same, and so the target is reachable.
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
         .handshake::<_, Empty<Bytes>>(NoShutdown(TokioIo::new(stream)))
         .await
         .map_err(|error| failure(&error))?;
@@ -46,14 +53,15 @@ where
     let mut connection = pin!(connection);
 
     let mut responding = pin!(sender.send_request(request(target, ask)));
-    let response = timeout_at(deadline, async {
+    let response = async {
         tokio::select! {
             biased;
             response = &mut responding => response,
             _ = &mut connection => responding.await,
         }
-    });
-    let response = response.await.map_err(|_| late("response"))?.map_err(|error| failure(&error))?;
+        .map_err(|error| failure(&error))
+    };
+    let response = within(deadline, response).await.map_err(|silence| silence.means(|| late("response")))??;
     let head_at = Instant::now();
 
     let (head, body) = Response::into_parts(response);
@@ -61,14 +69,14 @@ where
         None => Ok(Bytes::new()),
         Some(limit) => {
             let mut reading = pin!(read(body, limit));
-            let reading = timeout_at(deadline, async {
+            let reading = async {
                 tokio::select! {
                     biased;
                     body = &mut reading => body,
                     _ = &mut connection => reading.await,
                 }
-            });
-            reading.await.unwrap_or_else(|_| Err(late("whole body")))
+            };
+            within(deadline, reading).await.unwrap_or_else(|silence| Err(silence.means(|| late("whole body"))))
         }
     };
     Ok((head_at, Answer { status: head.status, headers: head.headers, body }))
@@ -126,13 +134,22 @@ async fn read(body: Incoming, limit: usize) -> Result<Bytes, Failure> {
 /// What an error of the HTTP layer says about the peer.
 fn failure(error: &hyper::Error) -> Failure {
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    if error.is_parse() {
-        return Failure::new(Reason::InvalidResponse, format!("connected, but what came is not HTTP: {error}"));
+    if let Some(tls) = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return Failure::new(Reason::TlsFailed, format!("the peer refused after the TLS handshake: {tls}"));
     }
-    if error.is_incomplete_message() || error.is_canceled() || io.is_some() {
+    let ended = io.is_some_and(|io| {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+        matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut | UnexpectedEof)
+    });
+    if ended || error.is_incomplete_message() || error.is_canceled() {
         let how = io.map_or_else(|| "closed by the peer".to_owned(), ToString::to_string);
         let message = format!("connected, but the connection ended before a whole response had come: {how}");
         return Failure::new(Reason::ConnectionReset, message);
     }
-    Failure::new(Reason::InvalidResponse, format!("connected, but the response cannot be used: {error}"))
+    let problem = match (error.is_parse_too_large(), io) {
+        (true, _) => format!("the head of the response is longer than {} KiB", MAX_HEAD / 1024),
+        (false, None) => format!("what came is not HTTP: {error}"),
+        (false, Some(io)) => format!("the response cannot be used: {io}"),
+    };
+    Failure::new(Reason::InvalidResponse, format!("connected, but {problem}"))
 }

@@ -16,9 +16,11 @@ pub enum Guard {
     NoLinkLocal,
 }
 
-/// Metadata services outside the link-local ranges: AWS over IPv6, Alibaba Cloud, Oracle Cloud.
-const METADATA: [IpAddr; 3] = [
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+/// Metadata services outside the link-local ranges: Google Cloud over IPv6, Azure, Alibaba Cloud, Oracle Cloud. Those of
+/// AWS over IPv6 are all of fd00:ec2::/32.
+const METADATA: [IpAddr; 4] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
 ];
@@ -47,17 +49,19 @@ fn is_link_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => {
-            address.is_unicast_link_local() || embedded_ipv4(address).is_some_and(|inner| is_link_local(inner.into()))
+            let aws = address.segments()[..2] == [0xfd00, 0xec2];
+            aws || address.is_unicast_link_local()
+                || embedded_ipv4(address).is_some_and(|inner| is_link_local(inner.into()))
         }
     }
 }
 
-/// The IPv4 address that an IPv6 one leads to: mapped or compatible (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052).
+/// The IPv4 address that an IPv6 one leads to: mapped or compatible (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052, RFC 8215).
 fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let from = |high: u16, low: u16| Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match address.segments() {
         [0x2002, high, low, ..] => from(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => from(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, .., high, low] => from(high, low),
         _ => address.to_ipv4(),
     }
 }
@@ -81,6 +85,10 @@ mod tests {
             "2002:a9fe:a9fe::",
             "64:ff9b::a9fe:a9fe",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "168.63.129.16",
+            "64:ff9b:1::a9fe:a9fe",
             "100.100.100.200",
             "::ffff:100.100.100.200",
             "192.0.0.192",

@@ -1,27 +1,29 @@
 //! From a name to its addresses: asked anew each time, and again every 100 ms, until a deadline.
 //!
-//! hickory-resolver knows resolv.conf, its search list, the hosts file and TCP. Two things it would do are not ours: it
-//! repeats a question only after a third of a second at the soonest, and it takes a question without an answer for a
-//! reason to try the next name of the search list. So its UDP transport is replaced here by one that repeats sooner, and
-//! its own time-outs are set beyond any deadline of ours.
+//! hickory-resolver reads resolv.conf and the hosts file, and speaks DNS. What it makes of silence and errors is not ours:
+//! it repeats a question only after a third of a second at the soonest; it takes any error, a time-out too, for a reason to
+//! try the next name of the search list; and of several servers it takes the first answer, be it an error. So the search
+//! list is walked here, on answers alone; each server is asked by a resolver of its own; and its transports are
+//! replaced by ones that repeat sooner and keep no connection.
 
-use std::future::ready;
+use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt, once};
 use hickory_resolver::config::{
-    ConnectionConfig, LookupIpStrategy, NameServerConfig, ProtocolConfig, ResolverConfig, ResolverOpts,
+    ConnectionConfig, NameServerConfig, ProtocolConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::tcp::TcpClientStream;
 use hickory_resolver::net::udp::UdpClientStream;
-use hickory_resolver::net::xfer::{DnsExchange, DnsHandle, DnsRequestSender};
-use hickory_resolver::proto::op::{DnsRequest, DnsResponse};
+use hickory_resolver::net::xfer::{DnsHandle, DnsRequestSender};
+use hickory_resolver::proto::op::{DnsRequest, DnsResponse, Query};
+use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
-use hickory_resolver::{ConnectionProvider, PoolContext};
+use hickory_resolver::{ConnectionProvider, Hosts, PoolContext};
 use star_wire::observation::Reason;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -34,9 +36,15 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Looks names up. Keeps no answer.
-pub struct Resolver(hickory_resolver::Resolver<Provider>);
+pub struct Resolver {
+    hosts: Hosts,
+    search: Vec<Name>,
+    ndots: usize,
+    /// One for each name server.
+    servers: Vec<hickory_resolver::Resolver<Provider>>,
+}
 
-/// Why there can be no resolver.
+/// Why no resolver can be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the name servers cannot be used")]
 pub struct ResolverError(#[from] NetError);
@@ -53,60 +61,127 @@ impl Resolver {
             tracing::warn!(%error, "no usable /etc/resolv.conf: only addresses and /etc/hosts are known");
             (ResolverConfig::from_name_servers(Vec::new()), ResolverOpts::default())
         });
-        Self::build(config, options)
+        Self::build(config, &options)
     }
 
-    /// Asks one name server at `address`, without a search list.
+    /// Asks the name servers at `servers`, with a search list of `search` for names of fewer than `ndots` dots.
     ///
     /// # Errors
     ///
     /// When the resolver cannot be built.
-    pub fn from_server(address: SocketAddr, search: &[&str], ndots: usize) -> Result<Self, ResolverError> {
-        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-            connection.port = address.port();
-            connection
-        });
-        let server = NameServerConfig::new(address.ip(), true, connections.into());
+    pub fn from_servers(servers: &[SocketAddr], search: &[&str], ndots: usize) -> Result<Self, ResolverError> {
+        let server = |address: &SocketAddr| {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                connection.port = address.port();
+                connection
+            });
+            NameServerConfig::new(address.ip(), true, connections.into())
+        };
         let search = search.iter().filter_map(|name| name.parse().ok()).collect();
         let mut options = ResolverOpts::default();
         options.ndots = ndots;
-        Self::build(ResolverConfig::from_parts(None, search, vec![server]), options)
+        Self::build(ResolverConfig::from_parts(None, search, servers.iter().map(server).collect()), &options)
     }
 
-    fn build(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, ResolverError> {
-        options.cache_size = 0;
-        options.timeout = NEVER;
-        options.attempts = 0;
-        // IPv6 is asked for only where there is no IPv4 address: one question less to lose.
-        options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
-        // All servers at once (resolv.conf has three at the most), so that a dead one costs no time.
-        options.num_concurrent_reqs = config.name_servers().len();
-        let mut builder =
-            hickory_resolver::Resolver::builder_with_config(config, Provider(TokioRuntimeProvider::default()));
-        *builder.options_mut() = options;
-        Ok(Self(builder.build()?))
+    fn build(config: ResolverConfig, options: &ResolverOpts) -> Result<Self, ResolverError> {
+        let (domain, mut search, servers) = config.into_parts();
+        if search.is_empty() {
+            search.extend(domain);
+        }
+        let resolver = |server| {
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            let provider = Provider(TokioRuntimeProvider::default());
+            let mut builder = hickory_resolver::Resolver::builder_with_config(config, provider);
+            let ours = builder.options_mut();
+            ours.clone_from(options);
+            (ours.cache_size, ours.timeout, ours.attempts) = (0, NEVER, 0);
+            ours.use_hosts_file = ResolveHosts::Never;
+            builder.build()
+        };
+        let servers = servers.into_iter().map(resolver).collect::<Result<_, _>>()?;
+        Ok(Self { hosts: Hosts::from_system().unwrap_or_default(), search, ndots: options.ndots, servers })
     }
 
     /// The addresses of `name`, in the order of the answer; never empty.
     pub(super) async fn resolve(&self, name: &str, deadline: Instant) -> Result<Vec<IpAddr>, Problem> {
-        let mut problem = Problem::Silence;
+        const KINDS: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
+        let Ok(name) = Name::from_ascii(name) else { return Err(Problem::NoSuchName) };
+        let mut known =
+            KINDS.iter().filter_map(|kind| self.hosts.lookup_static_host(&Query::query(name.clone(), *kind)));
+        if let Some(lookup) = known.next() {
+            return Ok(addresses(&lookup));
+        }
+        let mut problem = match self.servers.is_empty() {
+            true => return Err(Problem::Failed(NetError::NoConnections)),
+            false => Problem::Silence,
+        };
         let asking = async {
-            loop {
-                match self.0.lookup_ip(name).await {
-                    Ok(addresses) => return Ok(addresses.iter().collect::<Vec<_>>()),
-                    Err(error) if error.is_no_records_found() => return Err(Problem::NoSuchName),
-                    Err(error) => problem = Problem::Failed(error),
+            for name in self.candidates(name) {
+                // IPv6 is asked for only where a name has no IPv4 address: one question less to lose.
+                for kind in KINDS {
+                    match self.ask(&name, kind, &mut problem).await {
+                        Answer::Addresses(addresses) => return Ok(addresses),
+                        Answer::OfAnotherKind => {}
+                        Answer::NoSuchName => break,
+                    }
                 }
-                // A server that fails now may answer in a moment: the deadline decides.
-                sleep(ASK_AGAIN_AFTER).await;
             }
+            Err(Problem::NoSuchName)
         };
         match timeout_at(deadline, asking).await {
-            Ok(Ok(addresses)) if addresses.is_empty() => Err(Problem::NoSuchName),
             Ok(answer) => answer,
             Err(_) => Err(problem),
         }
     }
+
+    /// The names to ask for, by the rules of resolv.conf(5): with few dots, the search list comes first.
+    fn candidates(&self, mut name: Name) -> Vec<Name> {
+        let (absolute, dots) = (name.is_fqdn(), usize::from(name.num_labels()).saturating_sub(1));
+        let searched: Vec<_> = match absolute || name.is_localhost() {
+            true => Vec::new(),
+            false => self.search.iter().filter_map(|domain| name.clone().append_domain(domain).ok()).collect(),
+        };
+        name.set_fqdn(true);
+        match dots >= self.ndots {
+            true => std::iter::once(name).chain(searched).collect(),
+            false => searched.into_iter().chain([name]).collect(),
+        }
+    }
+
+    /// Asks all servers until one of them has an answer; what is wrong meanwhile is noted in `problem`.
+    async fn ask(&self, name: &Name, kind: RecordType, problem: &mut Problem) -> Answer {
+        loop {
+            let mut asked: FuturesUnordered<_> =
+                self.servers.iter().map(|server| server.lookup(name.clone(), kind)).collect();
+            while let Some(answer) = asked.next().await {
+                match answer {
+                    Ok(lookup) => {
+                        return match addresses(&lookup) {
+                            none if none.is_empty() => Answer::OfAnotherKind,
+                            addresses => Answer::Addresses(addresses),
+                        };
+                    }
+                    Err(error) if error.is_nx_domain() => return Answer::NoSuchName,
+                    Err(error) if error.is_no_records_found() => return Answer::OfAnotherKind,
+                    Err(error) => *problem = Problem::Failed(error),
+                }
+            }
+            // Servers that fail now may answer in a moment: the deadline decides.
+            sleep(ASK_AGAIN_AFTER).await;
+        }
+    }
+}
+
+fn addresses(lookup: &Lookup) -> Vec<IpAddr> {
+    lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect()
+}
+
+/// What a server says of a name.
+enum Answer {
+    Addresses(Vec<IpAddr>),
+    /// It exists, without such an address.
+    OfAnotherKind,
+    NoSuchName,
 }
 
 /// Why a name has no address.
@@ -135,26 +210,26 @@ impl Problem {
     }
 }
 
-/// Connects to name servers: over UDP by our own rules, over TCP as hickory does.
+/// Connects to name servers, without keeping a connection: an established one would outlive a policy that denies it.
 #[derive(Clone)]
 struct Provider(TokioRuntimeProvider);
 
 impl ConnectionProvider for Provider {
-    type Conn = Connection;
-    type FutureConn = BoxFuture<'static, Result<Connection, NetError>>;
+    type Conn = Transport;
+    type FutureConn = Ready<Result<Transport, NetError>>;
     type RuntimeProvider = TokioRuntimeProvider;
 
     fn new_connection(
         &self,
         ip: IpAddr,
         config: &ConnectionConfig,
-        context: &PoolContext,
+        _: &PoolContext,
     ) -> Result<Self::FutureConn, NetError> {
-        if config.protocol == ProtocolConfig::Udp {
-            return Ok(ready(Ok(Connection::Udp(SocketAddr::new(ip, config.port)))).boxed());
-        }
-        let connecting = self.0.new_connection(ip, config, context)?;
-        Ok(async move { connecting.await.map(Connection::Tcp) }.boxed())
+        let server = SocketAddr::new(ip, config.port);
+        Ok(ready(Ok(match config.protocol {
+            ProtocolConfig::Tcp => Transport::Tcp(server),
+            _ => Transport::Udp(server),
+        })))
     }
 
     fn runtime_provider(&self) -> &TokioRuntimeProvider {
@@ -162,23 +237,25 @@ impl ConnectionProvider for Provider {
     }
 }
 
-#[derive(Clone)]
-enum Connection {
-    /// A socket of its own for each question, so that each has a random port.
+/// How a name server is asked: each question by a socket of its own.
+#[derive(Clone, Copy)]
+enum Transport {
     Udp(SocketAddr),
-    Tcp(DnsExchange<TokioRuntimeProvider>),
+    /// When the answer is too long for a datagram.
+    Tcp(SocketAddr),
 }
 
-impl DnsHandle for Connection {
+impl DnsHandle for Transport {
     type Response = BoxStream<'static, Result<DnsResponse, NetError>>;
     type Runtime = TokioRuntimeProvider;
 
     fn send(&self, mut request: DnsRequest) -> Self::Response {
-        match self {
+        let provider = TokioRuntimeProvider::default();
+        match *self {
             Self::Udp(server) => {
                 // Else hickory would wait for as long as it has seen this server take.
                 request.options_mut().retry_interval = ASK_AGAIN_AFTER;
-                UdpClientStream::builder(*server, TokioRuntimeProvider::default())
+                UdpClientStream::builder(server, provider)
                     .with_timeout(Some(NEVER))
                     .with_retry_interval_floor(ASK_AGAIN_AFTER.as_millis() as u64)
                     .with_max_retries(u8::MAX)
@@ -187,7 +264,12 @@ impl DnsHandle for Connection {
                     .send_message(request)
                     .boxed()
             }
-            Self::Tcp(exchange) => exchange.send(request).boxed(),
+            Self::Tcp(server) => once(TcpClientStream::exchange(server, None, NEVER, None, provider))
+                .flat_map(move |connected| match connected {
+                    Ok(connection) => connection.send(request.clone()).boxed(),
+                    Err(error) => once(ready(Err(error))).boxed(),
+                })
+                .boxed(),
         }
     }
 }

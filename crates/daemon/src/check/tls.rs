@@ -16,20 +16,28 @@ use crate::target::Host;
 
 /// Made when the first https target is checked: reading the system's CA certificates costs more than a whole start.
 #[derive(Default)]
-pub(super) struct Tls(OnceCell<Result<TlsConnector, Failure>>);
+pub(super) struct Tls(OnceCell<TlsConnector>);
 
 impl Tls {
-    pub(super) async fn handshake(&self, host: &Host, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
-        let connector = self.0.get_or_init(connector).await.clone()?;
-        let failed = |problem: String| Failure::new(Reason::TlsFailed, problem);
-        let name = match host {
-            Host::Address(address) => ServerName::from(*address),
-            Host::Name(name) => {
-                ServerName::try_from(name.to_string()).map_err(|error| failed(format!("`{name}`: {error}")))?
-            }
-        };
-        connector.connect(name, stream).await.map_err(|error| failed(format!("the TLS handshake failed: {error}")))
+    /// What handshakes are made with. Tried again with each check, while it cannot be had.
+    pub(super) async fn connector(&self) -> Result<TlsConnector, Failure> {
+        self.0.get_or_try_init(connector).await.cloned()
     }
+}
+
+pub(super) async fn handshake(
+    connector: &TlsConnector,
+    host: &Host,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, Failure> {
+    let failed = |problem: String| Failure::new(Reason::TlsFailed, problem);
+    let name = match host {
+        Host::Address(address) => ServerName::from(*address),
+        Host::Name(name) => {
+            ServerName::try_from(name.to_string()).map_err(|error| failed(format!("`{name}`: {error}")))?
+        }
+    };
+    connector.connect(name, stream).await.map_err(|error| failed(format!("the TLS handshake failed: {error}")))
 }
 
 /// What it means that the handshake did not end in time.
