@@ -8,9 +8,9 @@
 //!
 //! | module | its one job |
 //! | --- | --- |
-//! | [`pod`] | what a pod runs, and the process that does |
-//! | [`lab`] | which pods there are, and that they run |
-//! | [`control`] | what a second terminal says to a running lab |
+//! | `pod` | what a pod runs, and the process that does |
+//! | `lab` | which pods there are, and that they run |
+//! | `control` | what a second terminal says to a running lab |
 
 mod control;
 mod lab;
