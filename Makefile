@@ -28,10 +28,12 @@ test-page: tools $(E2E)
 $(E2E): e2e/package-lock.json | tools
 	npm --prefix e2e ci --no-audit --no-fund
 
-# Ours beside a bare server and beside the peers; README has the table.
+# Ours beside a bare server and beside the peers, all linked as the images' programs are: statically. README has the table.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 bench:
-	cargo build --profile image --locked -p star-probe -p star-collect
-	cargo run --profile image --locked -p star-bench
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
+		-p star-probe -p star-collect -p star-bench
+	target/$(HOST)/image/star-bench
 
 # What the page's tests need beyond Rust: installed where we may, named where we may not.
 tools:
