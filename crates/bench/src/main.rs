@@ -10,6 +10,8 @@ mod program;
 mod role;
 mod table;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 use crate::measure::Bench;
@@ -24,10 +26,11 @@ struct Args {
     bench: Bench,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let Args { role, bench } = Args::parse();
-    match role {
-        Some(role) => role.run(),
-        None => bench.run(),
+    let ran = role.map_or_else(|| bench.run(), Role::run);
+    if let Err(error) = &ran {
+        eprintln!("star-bench: {error:#}");
     }
+    if ran.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

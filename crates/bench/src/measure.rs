@@ -54,11 +54,7 @@ struct Setting {
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let Self { quick, only, from } = self;
-        let programs = [
-            version(WRK, "-v", "wrk ").context("wrk is missing: apt-get install wrk")?,
-            version(EXPORTER, "--version", "version ")
-                .context("the exporter is missing: apt-get install prometheus-blackbox-exporter")?,
-        ];
+        let mut circumstances = programs()?;
         let folder = from.map_or_else(beside, Ok)?;
         for daemon in ["star-probe", "star-collect"] {
             let built = folder.join(daemon).is_file();
@@ -66,14 +62,13 @@ impl Bench {
         }
         let (fixture, targets) = Service::fixture(TARGETS)?;
         let setting = Setting { folder, quick, targets, _fixture: fixture.start(Tie::Fast)? };
-        let [wrk, exporter] = programs;
-        let mut table = Table::new([format!("wrk {wrk}"), format!("prometheus-blackbox-exporter {exporter}")]);
         // What links the daemons links this, too (see the Makefile).
         let linked = if cfg!(target_feature = "crt-static") { "statically" } else { "dynamically" };
-        table.circumstances.push(format!("all linked {linked}"));
+        circumstances.push(format!("linked {linked}"));
         if quick {
-            table.circumstances.push("**turns too short to be quoted**".to_owned());
+            circumstances.push("**turns too short to be quoted**".to_owned());
         }
+        let mut table = Table::new(circumstances);
         for measure in if only.is_empty() { Measure::value_variants() } else { &only } {
             table.rows.extend(match measure {
                 Measure::Throughput => throughput::rows(&setting),
@@ -109,12 +104,22 @@ fn beside() -> anyhow::Result<PathBuf> {
     Ok(exe.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
-/// What `program` says behind `label`, up to a blank or comma.
-fn version(program: &str, flag: &str, label: &str) -> anyhow::Result<String> {
-    let output = Command::new(program).arg(flag).output()?;
-    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    let version = told.split(label).nth(1).and_then(|rest| rest.split([' ', ',', '\n']).next());
-    Ok(version.unwrap_or("of unknown version").to_owned())
+/// The Debian packages that are needed beside our own programs, each with its version.
+fn programs() -> anyhow::Result<Vec<String>> {
+    // A package, its program, the flag that makes it tell its version, and the word before that.
+    let needed = [("wrk", WRK, "-v", "wrk "), ("prometheus-blackbox-exporter", EXPORTER, "--version", "version ")];
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for (package, program, flag, word) in needed {
+        let Ok(output) = Command::new(program).arg(flag).output() else {
+            missing.push(package);
+            continue;
+        };
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let version = told.split(word).nth(1).and_then(|rest| rest.split([' ', ',', '\n']).next());
+        found.push(format!("{package} {}", version.unwrap_or("of unknown version")));
+    }
+    ensure!(missing.is_empty(), "programs to compare with are missing: apt-get install {}", missing.join(" "));
+    Ok(found)
 }
 
 /// Gives each of `contenders` its turn, A B A B …; returns what the turns of each gave.

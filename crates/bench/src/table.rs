@@ -40,8 +40,8 @@ impl Goal {
 }
 
 impl Table {
-    /// Without rows yet: today, on this machine, with these programs.
-    pub(crate) fn new(programs: impl IntoIterator<Item = String>) -> Self {
+    /// Without rows yet: today, on this machine, and what else matters.
+    pub(crate) fn new(circumstances: impl IntoIterator<Item = String>) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
         let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
@@ -51,8 +51,9 @@ impl Table {
             cpu.map_or("unknown CPU", |(_, cpu)| cpu.trim()).to_owned(),
             format!("{cores} cores"),
             format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
+            format!("load {} before", read("/proc/loadavg").split(' ').next().unwrap_or_default()),
         ];
-        Self { circumstances: machine.into_iter().chain(programs).collect(), rows: Vec::new() }
+        Self { circumstances: machine.into_iter().chain(circumstances).collect(), rows: Vec::new() }
     }
 }
 

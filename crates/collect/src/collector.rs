@@ -66,13 +66,17 @@ impl Collector {
         (Self { polling, roster, history, latest, pollers, running, started: 0, reports }, receiver)
     }
 
-    /// Fetches `resources` at first, then what commands say. Ends when nobody can send a command any more.
-    pub(crate) async fn run(mut self, resources: Vec<Entry>, mut commands: mpsc::Receiver<Command>) {
+    /// Fetches these from now on. Before anything is served, so that no answer lacks them.
+    pub(crate) fn begin(&mut self, resources: Vec<Entry>) {
         let (start, count) = (Instant::now(), resources.len());
         for (index, entry) in resources.into_iter().enumerate() {
             self.put(entry, start + poll::phase(index, count, self.polling.interval));
         }
         self.show(Change::Links);
+    }
+
+    /// Takes reports and does what commands say. Ends when nobody can send a command any more.
+    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut batch = Vec::new();
         loop {
             tokio::select! {

@@ -65,9 +65,10 @@ pub async fn run(
     let Config { resources, interval, timeout, admin_token_file } = config;
     let checker = Arc::new(checker);
     let (commands, inbox) = mpsc::channel(COMMANDS);
-    let (collector, latest) = Collector::new(Polling { checker, interval, timeout }, Bounds::default());
+    let (mut collector, latest) = Collector::new(Polling { checker, interval, timeout }, Bounds::default());
     let mut tasks = JoinSet::new();
-    tasks.spawn(collector.run(resources, inbox));
+    collector.begin(resources);
+    tasks.spawn(collector.run(inbox));
     let app = http::router(latest, commands, admin_token_file, shutdown.clone());
     supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
 }

@@ -68,8 +68,15 @@ impl Lab {
     }
 
     fn pods(&self) -> Vec<i32> {
-        let children = format!("/proc/{0}/task/{0}/children", self.process.id());
-        fs::read_to_string(children).unwrap().split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+        // The kernel lists children by the thread that started them.
+        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        let lists = threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("children")).ok());
+        let mut pods: Vec<i32> = Vec::new();
+        for list in lists {
+            pods.extend(list.split_whitespace().map(|pid| pid.parse::<i32>().unwrap()));
+        }
+        pods.sort_unstable();
+        pods
     }
 }
 
