@@ -89,3 +89,15 @@ impl Args {
         Ok((config, guard, SocketAddr::new(http_address, http_port), logs))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn link_local_addresses_are_refused_unless_a_flag_allows_them() {
+        let guard = |argv: &[&str]| Args::try_parse_from(argv).unwrap().resolve().unwrap().1;
+        assert_eq!(guard(&["collect"]), Guard::NoLinkLocal);
+        assert_eq!(guard(&["collect", "--allow-link-local"]), Guard::Open);
+    }
+}
