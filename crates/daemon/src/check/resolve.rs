@@ -96,6 +96,8 @@ impl Resolver {
             ours.clone_from(options);
             (ours.cache_size, ours.timeout, ours.attempts) = (0, NEVER, 0);
             ours.use_hosts_file = ResolveHosts::Never;
+            // A cache of no size still holds what has just come in, errors too.
+            (ours.positive_max_ttl, ours.negative_max_ttl) = (Some(Duration::ZERO), Some(Duration::ZERO));
             builder.build()
         };
         let servers = servers.into_iter().map(resolver).collect::<Result<_, _>>()?;
