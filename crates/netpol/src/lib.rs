@@ -1,0 +1,22 @@
+//! Kubernetes NetworkPolicies read from manifests: who may reach whom, and which rule says so.
+//!
+//! No network and no async runtime: manifests in, verdicts out.
+//!
+//! - [`node`], [`manifest`]: YAML and JSON with every value's place; objects out of files, folders and lists
+//! - [`policy`], [`selector`], [`workload`], [`service`]: what the objects mean
+//! - [`cluster`]: all of them together
+
+pub mod cluster;
+pub mod connections;
+mod location;
+pub mod manifest;
+pub mod node;
+pub mod policy;
+pub mod selector;
+pub mod service;
+mod strict;
+pub mod workload;
+
+pub use cluster::Cluster;
+pub use connections::{Connections, Protocol};
+pub use location::{Location, Problem};

@@ -1,0 +1,301 @@
+//! A YAML or JSON document as a tree whose every node knows where it stands.
+//!
+//! Plain scalars are read as `kubectl` reads them (YAML 1.1: `yes` and `on` are booleans), since what matters is what
+//! the API server would be sent.
+
+use std::{collections::HashMap, sync::Arc};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+
+use crate::location::{Location, Problem};
+
+/// Nested deeper than this, a document is refused.
+const MAX_DEPTH: usize = 128;
+
+/// Aliases may stand for this many nodes in all in one file: a few nested ones would else grow without bound.
+const MAX_ALIASED: usize = 100_000;
+
+/// A value and where it begins.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it begins.
+    pub at: Location,
+    /// What it is.
+    pub value: Value,
+}
+
+/// A node's content.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A scalar as written, and what YAML takes it for.
+    Scalar(String, Scalar),
+    /// A list.
+    Sequence(Vec<Node>),
+    /// A mapping, in the order written; keys are unique.
+    Mapping(Vec<Entry>),
+}
+
+/// What YAML takes a scalar for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// `true`, `yes`, `on` and their opposites.
+    Bool,
+    /// A whole number that fits 64 bits.
+    Integer(i64),
+    /// Another number.
+    Float,
+    /// Text.
+    String,
+}
+
+/// One key of a mapping and its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key, as text.
+    pub key: String,
+    /// Where the key stands.
+    pub at: Location,
+    /// Its value.
+    pub value: Node,
+}
+
+impl Node {
+    /// The value under `key` of a mapping; nothing for a null, as in Kubernetes.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value).filter(|node| !node.is_null())
+    }
+
+    /// The value at the end of a path of keys.
+    pub fn at_path(&self, path: &[&str]) -> Option<&Node> {
+        path.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// A mapping's entries; none of anything else.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Mapping(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// A list's items; none of anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Sequence(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// A scalar's text, whatever YAML takes it for; nothing for a null, a list or a mapping.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(_, Scalar::Null) => None,
+            Value::Scalar(text, _) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A whole number.
+    pub fn integer(&self) -> Option<i64> {
+        match self.value {
+            Value::Scalar(_, Scalar::Integer(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a boolean that says yes.
+    pub fn is_true(&self) -> bool {
+        matches!(&self.value, Value::Scalar(text, Scalar::Bool) if matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "y"))
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self.value, Value::Scalar(_, Scalar::Null))
+    }
+
+    /// What this is, in words, for an error.
+    pub(crate) fn described(&self) -> String {
+        match &self.value {
+            Value::Scalar(_, Scalar::Null) => "null".into(),
+            Value::Scalar(text, Scalar::Bool) => format!("{text}, a boolean to YAML"),
+            Value::Scalar(text, Scalar::Integer(_) | Scalar::Float) => format!("{text}, a number to YAML"),
+            Value::Scalar(text, Scalar::String) => format!("{text:?}"),
+            Value::Sequence(_) => "a list".into(),
+            Value::Mapping(_) => "a mapping".into(),
+        }
+    }
+
+    fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::Scalar(..) => 0,
+            Value::Sequence(items) => items.iter().map(Node::size).sum(),
+            Value::Mapping(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
+        }
+    }
+}
+
+/// The documents of a file, without the empty ones.
+///
+/// # Errors
+/// The first place at which it is no YAML, gives a key twice, or nests or repeats beyond all measure.
+pub fn documents(file: &Arc<str>, text: &str) -> Result<Vec<Node>, Problem> {
+    let mut loader = Loader { documents: Vec::new(), open: Vec::new(), anchors: HashMap::new(), aliased: 0 };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for event in Parser::new_from_str(text) {
+        let place = |marker: &saphyr_parser::Marker| Location {
+            file: file.clone(),
+            line: marker.line(),
+            column: marker.col() + 1,
+        };
+        match event {
+            Ok((event, span)) => loader.take(event, place(&span.start))?,
+            Err(error) => return Err(Problem::new(&place(error.marker()), format!("not YAML: {}", error.info()))),
+        }
+    }
+    Ok(loader.documents)
+}
+
+struct Loader {
+    documents: Vec<Node>,
+    /// The lists and mappings that have begun and not ended, outermost first.
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    aliased: usize,
+}
+
+struct Open {
+    node: Node,
+    anchor: usize,
+    /// A mapping's key that waits for its value.
+    key: Option<(String, Location)>,
+}
+
+impl Loader {
+    fn take(&mut self, event: Event<'_>, at: Location) -> Result<(), Problem> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = resolve(&text, style, tag.as_deref());
+                self.put(Node { at, value: Value::Scalar(text.into_owned(), scalar) }, anchor)
+            }
+            Event::SequenceStart(anchor, _) => self.begin(Value::Sequence(Vec::new()), at, anchor),
+            Event::MappingStart(anchor, _) => self.begin(Value::Mapping(Vec::new()), at, anchor),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open { mut node, anchor, .. }) => {
+                    merge(&mut node)?;
+                    self.put(node, anchor)
+                }
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => {
+                // An alias inside its own anchor is not there yet.
+                let Some(node) = self.anchors.get(&anchor) else {
+                    return Err(Problem::new(&at, "an alias of what it stands in"));
+                };
+                self.aliased += node.size();
+                if self.aliased > MAX_ALIASED {
+                    return Err(Problem::new(&at, format!("aliases for more than {MAX_ALIASED} nodes in one file")));
+                }
+                let node = node.clone();
+                self.put(node, 0)
+            }
+            Event::DocumentStart(_) => {
+                self.anchors.clear();
+                Ok(())
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, value: Value, at: Location, anchor: usize) -> Result<(), Problem> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(Problem::new(&at, format!("nested deeper than {MAX_DEPTH} levels")));
+        }
+        self.open.push(Open { node: Node { at, value }, anchor, key: None });
+        Ok(())
+    }
+
+    /// A finished node goes where it belongs: to the document, the list or the mapping around it.
+    fn put(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(Open { node: parent, key, .. }) = self.open.last_mut() else {
+            if !node.is_null() {
+                self.documents.push(node);
+            }
+            return Ok(());
+        };
+        match (&mut parent.value, key.take()) {
+            (Value::Mapping(entries), Some((key, at))) => entries.push(Entry { key, at, value: node }),
+            (Value::Mapping(entries), None) => {
+                let Value::Scalar(text, _) = node.value else {
+                    return Err(Problem::new(&node.at, "a key must be text"));
+                };
+                if entries.iter().any(|entry| entry.key == text) {
+                    return Err(Problem::new(&node.at, format!("key {text:?} is given twice in one mapping")));
+                }
+                *key = Some((text, node.at));
+            }
+            (Value::Sequence(items), _) => items.push(node),
+            (Value::Scalar(..), _) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Merge keys, `<<: *defaults`: what the mapping does not say itself it takes from there.
+/// <https://yaml.org/type/merge.html>
+fn merge(node: &mut Node) -> Result<(), Problem> {
+    let Value::Mapping(entries) = &mut node.value else { return Ok(()) };
+    let Some(place) = entries.iter().position(|entry| entry.key == "<<") else { return Ok(()) };
+    let merged = entries.remove(place).value;
+    let sources = match merged.value {
+        Value::Sequence(items) => items,
+        _ => vec![merged],
+    };
+    for source in sources {
+        let Value::Mapping(theirs) = source.value else {
+            return Err(Problem::new(&source.at, "<< merges mappings, and this is none"));
+        };
+        for entry in theirs {
+            if !entries.iter().any(|own| own.key == entry.key) {
+                entries.push(entry);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Scalar {
+    let quoted = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+    if quoted {
+        return Scalar::String;
+    }
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
+        "y" | "Y" | "n" | "N" => return Scalar::Bool,
+        _ => {}
+    }
+    let written_as_a_word = text.chars().all(|c| c.is_ascii_lowercase())
+        || text.chars().all(|c| c.is_ascii_uppercase())
+        || text.chars().enumerate().all(|(i, c)| if i == 0 { c.is_ascii_uppercase() } else { c.is_ascii_lowercase() });
+    if written_as_a_word && matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off")
+    {
+        return Scalar::Bool;
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return Scalar::String;
+    }
+    // A leading zero is octal to YAML 1.1 and decimal to 1.2: for a number that differs nobody is right.
+    let plain = digits == "0" || !digits.starts_with('0');
+    match text.parse() {
+        Ok(number) if plain => Scalar::Integer(number),
+        _ if digits.chars().any(|c| c.is_ascii_digit()) && text.parse::<f64>().is_ok() => Scalar::Float,
+        _ => Scalar::String,
+    }
+}
+
+#[cfg(test)]
+mod tests;

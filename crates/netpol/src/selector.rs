@@ -1,0 +1,256 @@
+//! Label selectors: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::{
+    node::{Entry, Node},
+    strict::{Path, Strict},
+};
+
+/// An object's labels.
+pub type Labels = BTreeMap<String, String>;
+
+/// What labels must be for an object to be selected: all requirements hold. Without any it selects everything.
+///
+/// Displayed as `kubectl` does: `role=frontend,tier in (a,b),!legacy`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector {
+    requirements: Vec<Requirement>,
+}
+
+/// One requirement on one label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// The label's key.
+    pub key: String,
+    /// What its value must be.
+    pub operator: Operator,
+}
+
+/// What a requirement says of a label's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// The label is there with this value, from `matchLabels`.
+    Equals(String),
+    /// The label is there with one of these values.
+    In(Vec<String>),
+    /// The label is not there, or with none of these values.
+    NotIn(Vec<String>),
+    /// The label is there, whatever its value.
+    Exists,
+    /// The label is not there.
+    DoesNotExist,
+}
+
+impl Requirement {
+    /// Whether the labels meet it.
+    pub fn is_met_by(&self, labels: &Labels) -> bool {
+        let value = labels.get(&self.key);
+        match &self.operator {
+            Operator::Equals(wanted) => value == Some(wanted),
+            Operator::In(values) => value.is_some_and(|value| values.contains(value)),
+            Operator::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+            Operator::Exists => value.is_some(),
+            Operator::DoesNotExist => value.is_none(),
+        }
+    }
+}
+
+impl Selector {
+    /// A selector of these requirements.
+    pub fn new(requirements: Vec<Requirement>) -> Self {
+        Self { requirements }
+    }
+
+    /// Whether an object with these labels is selected.
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.unmet(labels).next().is_none()
+    }
+
+    /// The requirements that these labels do not meet.
+    pub fn unmet<'a>(&'a self, labels: &'a Labels) -> impl Iterator<Item = &'a Requirement> {
+        self.requirements.iter().filter(|requirement| !requirement.is_met_by(labels))
+    }
+
+    /// Whether it selects everything.
+    pub fn is_everything(&self) -> bool {
+        self.requirements.is_empty()
+    }
+
+    /// Reads a `LabelSelector`, refusing what the API server refuses.
+    pub(crate) fn read(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Self {
+        strict.fields(node, path, &["matchLabels", "matchExpressions"]);
+        let mut requirements = Vec::new();
+        if let Some(labels) = node.get("matchLabels") {
+            let labels = read_labels(labels, &Path::Field(path, "matchLabels"), strict);
+            let equals = |(key, value)| Requirement { key, operator: Operator::Equals(value) };
+            requirements.extend(labels.into_iter().map(equals));
+        }
+        let path = Path::Field(path, "matchExpressions");
+        for (index, item) in strict.items(node.get("matchExpressions"), &path).iter().enumerate() {
+            requirements.extend(read_expression(item, &Path::Item(&path, index), strict));
+        }
+        Self { requirements }
+    }
+}
+
+/// Reads labels, refusing what the API server refuses.
+pub(crate) fn read_labels(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Labels {
+    let labels = strict.strings(node, path);
+    for Entry { key, at, value } in node.entries() {
+        let path = Path::Field(path, key);
+        check_key(key, |message| strict.refuse(at, &path, message));
+        check_value(value.text().unwrap_or_default(), |message| strict.refuse(&value.at, &path, message));
+    }
+    labels
+}
+
+fn read_expression(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Option<Requirement> {
+    strict.fields(node, path, &["key", "operator", "values"]);
+    let key_path = Path::Field(path, "key");
+    let key = match node.get("key") {
+        Some(key) => strict.string(key, &key_path).map(|text| (text, &key.at)),
+        None => {
+            strict.refuse(&node.at, &key_path, "required");
+            None
+        }
+    };
+    if let Some((key, at)) = key {
+        check_key(key, |message| strict.refuse(at, &key_path, message));
+    }
+    let values_path = Path::Field(path, "values");
+    let values_node = node.get("values");
+    let items = strict.items(values_node, &values_path);
+    let mut values = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let path = Path::Item(&values_path, index);
+        if let Some(value) = strict.string(item, &path) {
+            check_value(value, |message| strict.refuse(&item.at, &path, message));
+            values.push(value.to_owned());
+        }
+    }
+    let operator_path = Path::Field(path, "operator");
+    let Some(operator) = node.get("operator") else {
+        strict.refuse(&node.at, &operator_path, "required; one of In, NotIn, Exists, DoesNotExist");
+        return None;
+    };
+    let name = strict.string(operator, &operator_path)?;
+    let at = values_node.map_or(&operator.at, |values| &values.at);
+    if matches!(name, "In" | "NotIn") && items.is_empty() {
+        strict.refuse(at, &values_path, format_args!("required with operator {name}"));
+    }
+    if matches!(name, "Exists" | "DoesNotExist") && !items.is_empty() {
+        strict.refuse(at, &values_path, format_args!("may not be given with operator {name}"));
+    }
+    let operator = match name {
+        "In" => Operator::In(values),
+        "NotIn" => Operator::NotIn(values),
+        "Exists" => Operator::Exists,
+        "DoesNotExist" => Operator::DoesNotExist,
+        _ => {
+            let message = format_args!("{name:?} is no operator; one of In, NotIn, Exists, DoesNotExist");
+            strict.refuse(&operator.at, &operator_path, message);
+            return None;
+        }
+    };
+    Some(Requirement { key: key?.0.to_owned(), operator })
+}
+
+/// A qualified name: an optional DNS subdomain and a slash, then at most 63 characters.
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>
+fn check_key(key: &str, refuse: impl FnOnce(String)) {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    if !is_qualified(name) || prefix.is_some_and(|prefix| !is_subdomain(prefix)) {
+        refuse(format!(
+            "{key:?} is no label key: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, after an optional DNS name and '/'"
+        ));
+    }
+}
+
+fn check_value(value: &str, refuse: impl FnOnce(String)) {
+    if !value.is_empty() && !is_qualified(value) {
+        refuse(format!(
+            "{value:?} is no label value: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, or nothing"
+        ));
+    }
+}
+
+fn is_qualified(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let outer = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= 63 && text.starts_with(outer) && text.ends_with(outer) && text.chars().all(inner)
+}
+
+/// RFC 1123's subdomain, as object names are.
+pub(crate) fn is_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(|part| is_dns_label(part, usize::MAX))
+}
+
+/// RFC 1123's label of at most `max` characters, as a namespace's name is (63).
+pub(crate) fn is_dns_label(text: &str, max: usize) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.len() <= max && !text.starts_with('-') && !text.ends_with('-') && text.chars().all(inner)
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        match &self.operator {
+            Operator::Equals(value) => write!(f, "{key}={value}"),
+            Operator::In(values) => write!(f, "{key} in ({})", values.join(",")),
+            Operator::NotIn(values) => write!(f, "{key} notin ({})", values.join(",")),
+            Operator::Exists => write!(f, "{key}"),
+            Operator::DoesNotExist => write!(f, "!{key}"),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, requirement) in self.requirements.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{requirement}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Selector {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Expression<'e> {
+            key: &'e str,
+            operator: &'e str,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            values: &'e [String],
+        }
+        let mut labels = BTreeMap::new();
+        let mut expressions = Vec::new();
+        for Requirement { key, operator } in &self.requirements {
+            let (operator, values): (_, &[String]) = match operator {
+                Operator::Equals(value) => {
+                    labels.insert(key, value);
+                    continue;
+                }
+                Operator::In(values) => ("In", values),
+                Operator::NotIn(values) => ("NotIn", values),
+                Operator::Exists => ("Exists", &[]),
+                Operator::DoesNotExist => ("DoesNotExist", &[]),
+            };
+            expressions.push(Expression { key, operator, values });
+        }
+        let mut map = serializer.serialize_map(None)?;
+        if !labels.is_empty() {
+            map.serialize_entry("matchLabels", &labels)?;
+        }
+        if !expressions.is_empty() {
+            map.serialize_entry("matchExpressions", &expressions)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! What makes pods: a pod template and what owns it, or a bare Pod.
+
+use std::{fmt, net::IpAddr};
+
+use crate::{connections::Protocol, location::Location, manifest::Object, node::Node, selector::Labels};
+
+/// A workload: pods that no policy can tell apart.
+///
+/// Displayed as `namespace/name`.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Where it stands.
+    pub at: Location,
+    /// `Deployment`, `Pod` and so on; any kind that has a pod template.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name, unique among all workloads of the namespace that a [`Cluster`](crate::Cluster) holds.
+    pub name: String,
+    /// The labels of its pods: of the template, or of the Pod itself.
+    pub labels: Labels,
+    /// The ports to which its containers give names.
+    pub ports: Vec<NamedPort>,
+    /// Whether its pods share their node's network.
+    pub host_network: bool,
+    /// The node that all its pods run on, if the manifests say so.
+    pub node: Option<String>,
+    /// Its pods' addresses, as far as the manifests give them.
+    pub addresses: Vec<IpAddr>,
+    /// How many pods it asks for; nothing where that depends on the nodes, as for a DaemonSet.
+    pub replicas: Option<u32>,
+    /// The pod template, or the Pod: `metadata` and `spec`.
+    pub template: Node,
+}
+
+/// A container's port and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPort {
+    /// The name, unique in the pod.
+    pub name: String,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its number.
+    pub port: u16,
+}
+
+/// An object's controlling owner.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Owner {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+}
+
+/// Labels that controllers put on their pods, each pod or revision its own.
+const GENERATED: [&str; 7] = [
+    "pod-template-hash",
+    "controller-revision-hash",
+    "pod-template-generation",
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+    "controller-uid",
+    "batch.kubernetes.io/controller-uid",
+];
+
+impl Workload {
+    /// The workload that an object is, if it makes pods.
+    pub(crate) fn read(object: &Object, namespace: &str) -> Option<Self> {
+        let node = &object.node;
+        let has_pods = |template: &&Node| template.at_path(&["spec", "containers"]).is_some();
+        let template = match object.kind.as_str() {
+            "Pod" => Some(node),
+            _ => node
+                .at_path(&["spec", "jobTemplate", "spec", "template"])
+                .or_else(|| node.at_path(&["spec", "template"]))
+                .filter(has_pods),
+        }?;
+        let spec = template.get("spec");
+        let field = |name| spec.and_then(|spec| spec.get(name));
+        let listed = node.at_path(&["status", "podIPs"]).map(Node::items).unwrap_or_default();
+        let listed = listed.iter().filter_map(|item| item.get("ip"));
+        let single = node.at_path(&["status", "podIP"]);
+        let mut addresses: Vec<IpAddr> = listed.chain(single).filter_map(|ip| ip.text()?.parse().ok()).collect();
+        addresses.sort();
+        addresses.dedup();
+        let replicas = node.at_path(&["spec", "replicas"]).and_then(Node::integer);
+        Some(Self {
+            at: node.at.clone(),
+            kind: object.kind.clone(),
+            namespace: object.namespace.as_deref().unwrap_or(namespace).to_owned(),
+            name: object.name.clone(),
+            labels: labels(template),
+            ports: named_ports(template),
+            host_network: field("hostNetwork").is_some_and(Node::is_true),
+            node: field("nodeName").and_then(Node::text).map(Into::into),
+            addresses,
+            replicas: match object.kind.as_str() {
+                "DaemonSet" => None,
+                _ => Some(replicas.map_or(1, |count| count.clamp(0, u32::MAX.into()) as u32)),
+            },
+            template: template.clone(),
+        })
+    }
+
+    /// The number that its pods give a port's name.
+    pub fn port(&self, name: &str, protocol: Protocol) -> Option<u16> {
+        self.ports.iter().find(|port| port.name == name && port.protocol == protocol).map(|port| port.port)
+    }
+
+    /// Its labels without those that its controller made.
+    pub(crate) fn own_labels(&self) -> impl PartialEq + use<'_> {
+        self.labels.iter().filter(|(key, _)| !GENERATED.contains(&key.as_str())).collect::<Vec<_>>()
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// `metadata.labels`, every value as text.
+pub(crate) fn labels(object: &Node) -> Labels {
+    let labels = object.at_path(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
+    labels.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
+}
+
+/// The object that controls this one, if any.
+pub(crate) fn owner(object: &Node) -> Option<Owner> {
+    let owners = object.at_path(&["metadata", "ownerReferences"]).map(Node::items).unwrap_or_default();
+    let owner = owners.iter().find(|owner| owner.get("controller").is_some_and(Node::is_true))?;
+    let text = |field| owner.get(field).and_then(Node::text).map(str::to_owned);
+    Some(Owner { kind: text("kind")?, name: text("name")? })
+}
+
+/// Those of containers that run beside each other: ordinary ones, and initial ones that are restarted (sidecars).
+fn named_ports(template: &Node) -> Vec<NamedPort> {
+    let containers = |field| template.at_path(&["spec", field]).map(Node::items).unwrap_or_default();
+    let restarted = |container: &&Node| container.get("restartPolicy").and_then(Node::text) == Some("Always");
+    let sidecars = containers("initContainers").iter().filter(restarted);
+    let ports = containers("containers").iter().chain(sidecars).filter_map(|container| container.get("ports"));
+    let named = ports.flat_map(Node::items).filter_map(|port| {
+        let protocol = port.get("protocol").and_then(Node::text).map_or(Some(Protocol::Tcp), Protocol::named);
+        let number = port.get("containerPort").and_then(Node::integer);
+        Some(NamedPort {
+            name: port.get("name")?.text()?.to_owned(),
+            protocol: protocol?,
+            port: u16::try_from(number?).ok()?,
+        })
+    });
+    named.collect()
+}
