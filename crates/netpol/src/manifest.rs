@@ -51,22 +51,33 @@ pub enum ReadError {
 /// # Errors
 /// What cannot be read, and the first place at which a file is no manifest.
 pub fn read(path: &Path) -> Result<Vec<Object>, ReadError> {
+    let mut objects = Vec::new();
+    for (file, text) in texts(path)? {
+        objects.extend(parse(&file, &text)?);
+    }
+    Ok(objects)
+}
+
+/// The same as text, for whoever parses it elsewhere: each file's path and what it holds.
+///
+/// # Errors
+/// What cannot be read.
+pub fn texts(path: &Path) -> Result<Vec<(Arc<str>, String)>, ReadError> {
     if path == Path::new("-") {
         let mut text = String::new();
         io::stdin().lock().read_to_string(&mut text).map_err(|source| ReadError::Io { path: path.into(), source })?;
-        return Ok(parse(&"-".into(), &text)?);
+        return Ok(vec![("-".into(), text)]);
     }
     let mut files = Vec::new();
     find(path, &mut files).map_err(|source| ReadError::Io { path: path.into(), source })?;
     if files.is_empty() {
         return Err(ReadError::NoManifest(path.into()));
     }
-    let mut objects = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).map_err(|source| ReadError::Io { path: file.clone(), source })?;
-        objects.extend(parse(&file.display().to_string().into(), &text)?);
-    }
-    Ok(objects)
+    let text = |file: PathBuf| match fs::read_to_string(&file) {
+        Ok(text) => Ok((file.display().to_string().into(), text)),
+        Err(source) => Err(ReadError::Io { path: file, source }),
+    };
+    files.into_iter().map(text).collect()
 }
 
 /// `path` itself if it is a file, else the manifests below it, without hidden ones and links to folders.

@@ -1,4 +1,4 @@
-//! The lab as a newcomer has it: its own program, its own processes, real sockets.
+//! The lab on loopback: its own program, its own processes, real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -33,7 +33,8 @@ impl Lab {
     fn start(name: &str) -> Self {
         let runtime = std::env::temp_dir().join(format!("star-lab-test-{}-{name}", std::process::id()));
         fs::create_dir_all(&runtime).unwrap();
-        let mut process = program(&runtime).args(["up", "--port=0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process =
+            program(&runtime).args(["up", "--loopback", "--port=0"]).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let mut told = lines.filter_map(|line| Some(line.strip_prefix("Open http://")?.split_once('/')?.0.to_owned()));
         let page = told.next().expect("the lab says where its page is");
