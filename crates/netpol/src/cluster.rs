@@ -14,7 +14,7 @@ use crate::{
 
 /// The label that every namespace carries, its value the namespace's name.
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#automatic-labelling>
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// A cluster as manifests describe it.
 #[derive(Clone, Debug, Default)]

@@ -8,6 +8,8 @@
 
 pub mod cluster;
 pub mod connections;
+pub mod doubt;
+pub mod evaluator;
 mod location;
 pub mod manifest;
 pub mod node;
@@ -19,4 +21,5 @@ pub mod workload;
 
 pub use cluster::Cluster;
 pub use connections::{Connections, Protocol};
+pub use evaluator::Evaluator;
 pub use location::{Location, Problem};

@@ -1,7 +1,7 @@
 //! A YAML or JSON document as a tree whose every node knows where it stands.
 //!
 //! Plain scalars are read as `kubectl` reads them (YAML 1.1: `yes` and `on` are booleans), since what matters is what
-//! the API server would be sent.
+//! the API server would be sent. One exception: `y` and `n` are text, as tools that write YAML 1.2 leave them unquoted.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -107,7 +107,7 @@ impl Node {
 
     /// Whether it is a boolean that says yes.
     pub fn is_true(&self) -> bool {
-        matches!(&self.value, Value::Scalar(text, Scalar::Bool) if matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "y"))
+        matches!(&self.value, Value::Scalar(text, Scalar::Bool) if matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on"))
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -272,10 +272,8 @@ fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Scalar {
     if quoted {
         return Scalar::String;
     }
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
-        "y" | "Y" | "n" | "N" => return Scalar::Bool,
-        _ => {}
+    if matches!(text, "" | "~" | "null" | "Null" | "NULL") {
+        return Scalar::Null;
     }
     let written_as_a_word = text.chars().all(|c| c.is_ascii_lowercase())
         || text.chars().all(|c| c.is_ascii_uppercase())

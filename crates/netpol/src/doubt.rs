@@ -1,0 +1,63 @@
+//! What a verdict can hang on that neither policies nor Kubernetes decide.
+
+use std::fmt;
+
+use crate::{location::Location, policy::IpBlock};
+
+/// Why a verdict is open. Displayed as a sentence's end: what it hangs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// A block holds the pod's address, and networks differ in whether that admits the pod.
+    BlockOfPods(IpBlock),
+    /// A block may hold the pod's address, which the manifests do not give.
+    AddressUnknown(IpBlock),
+    /// A block holds the addresses of some of the workload's pods.
+    SomeReplicas(IpBlock),
+    /// The subject shares its node's network.
+    HostNetworkSubject,
+    /// The peer shares its node's network.
+    HostNetworkPeer,
+    /// The peer shares the network of the node that runs the subject: a node reaches its own pods.
+    SameNode,
+    /// The peer shares its node's network, and may run on the subject's node.
+    PerhapsSameNode,
+    /// A policy of another kind may concern the subject.
+    Foreign {
+        /// Its kind and name.
+        name: String,
+        /// Where it stands.
+        at: Location,
+    },
+    /// The destination is the source itself, by way of a Service.
+    SelfThroughService,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BlockOfPods(block) => {
+                write!(f, "networks differ in whether ipBlock {block} admits pods whose address it holds")
+            }
+            Self::AddressUnknown(block) => {
+                write!(f, "whether ipBlock {block} admits a pod hangs on its address, which the manifests do not give")
+            }
+            Self::SomeReplicas(block) => write!(f, "ipBlock {block} holds the addresses of some of its pods only"),
+            Self::HostNetworkSubject => {
+                f.write_str("it runs in its node's network, where Kubernetes leaves open what a NetworkPolicy does")
+            }
+            Self::HostNetworkPeer => f.write_str(
+                "the peer runs in its node's network, and Kubernetes leaves open whether a selector finds it there",
+            ),
+            Self::SameNode => f.write_str("the peer is the node that runs it, and a node always reaches its own pods"),
+            Self::PerhapsSameNode => f.write_str(
+                "the peer runs in its node's network, and a node always reaches the pods that it runs itself",
+            ),
+            Self::Foreign { name, at } => {
+                write!(f, "{name} ({at}) may allow or deny it: policies of its kind are not evaluated here")
+            }
+            Self::SelfThroughService => {
+                f.write_str("Kubernetes leaves open whether a pod reaches itself through its own Service")
+            }
+        }
+    }
+}
