@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// The socket's name in a lab's folder.
@@ -41,6 +42,8 @@ pub(crate) enum Request {
     Describe { kind: Kind, names: Vec<String>, namespace: String },
     /// Where a container's log is.
     Log { pod: String, container: Option<String>, namespace: String },
+    /// Run a program of a pod's image in it, and tell what it says.
+    Exec { pod: String, command: Vec<String>, namespace: String },
     /// End a pod's processes; they stay ended.
     Kill(String),
     /// Start what was killed.
@@ -83,6 +86,8 @@ pub(crate) struct Answer {
     pub(crate) warned: Vec<String>,
     /// What could not be done, a line each.
     pub(crate) refused: Vec<String>,
+    /// With what a program that was run ended.
+    pub(crate) code: Option<u8>,
     /// When the rules for packets were last replaced, by the machine's monotonic clock.
     pub(crate) enforced_ns: Option<u64>,
 }
@@ -175,23 +180,33 @@ pub(crate) struct Asked {
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
-/// Hands the clients' requests on, one after the other. Ends when nobody takes them any more.
+/// Hands the clients' requests on. Ends when nobody takes them any more.
 pub(crate) async fn serve(listener: UnixListener, requests: mpsc::Sender<Asked>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (reader, mut writer) = stream.into_split();
-        let mut line = Vec::new();
-        let mut reader = tokio::io::BufReader::new(reader.take(MAX_LINE));
-        let _ = timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await;
-        let Ok(request) = serde_json::from_slice(&line) else { continue };
-        let (answer, answered) = oneshot::channel();
-        if requests.send(Asked { request, answer }).await.is_err() {
-            return;
+    let mut clients = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { return };
+                clients.spawn(hear(stream, requests.clone()));
+            }
+            Some(_) = clients.join_next() => {}
+            () = requests.closed() => return,
         }
-        let Ok(answer) = answered.await else { continue };
-        let Ok(mut line) = serde_json::to_vec(&answer) else { continue };
-        line.push(b'\n');
-        let _ = timeout(PATIENCE, writer.write_all(&line)).await;
     }
+}
+
+/// Hears one client. What is no request is not answered.
+async fn hear(stream: tokio::net::UnixStream, requests: mpsc::Sender<Asked>) -> Option<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = Vec::new();
+    let mut reader = tokio::io::BufReader::new(reader.take(MAX_LINE));
+    timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await.ok()?.ok()?;
+    let request = serde_json::from_slice(&line).ok()?;
+    let (answer, answered) = oneshot::channel();
+    requests.send(Asked { request, answer }).await.ok()?;
+    let mut line = serde_json::to_vec(&answered.await.ok()?).ok()?;
+    line.push(b'\n');
+    timeout(PATIENCE, writer.write_all(&line)).await.ok()?.ok()
 }
 
 /// Where the labs of this user have their folders.

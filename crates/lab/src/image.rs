@@ -37,6 +37,13 @@ impl Files {
     }
 }
 
+/// The program that a command calls by its name or path: `probe`, `/star-probe`.
+pub(crate) fn called(command: &str) -> Option<&'static str> {
+    let name = command.rsplit('/').next()?;
+    let name = name.strip_prefix("star-").unwrap_or(name);
+    ["probe", "collect", "dns"].into_iter().find(|program| *program == name)
+}
+
 /// What a workload's pods are to run.
 ///
 /// # Errors
@@ -83,8 +90,7 @@ fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Resul
     let arguments = match command.split_first() {
         None => args.unwrap_or(arguments),
         Some((first, rest)) => {
-            let called = first.rsplit('/').next().unwrap_or_default();
-            if called != program && called != format!("star-{program}") {
+            if called(first) != Some(program) {
                 return Err((
                     at("command"),
                     format!("the image {reference:?} has no program {first:?}, only {program}"),

@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, pending, select_all};
 use rustix::time::{ClockId, clock_gettime};
 use star_netpol::manifest::{self, Object};
 use star_netpol::node::Node;
 use tokio::net::UnixListener;
+use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{self, Cluster, Key};
@@ -30,6 +34,9 @@ use crate::{describe, dns, image, isolation, listing, service};
 
 /// The cluster's own DNS.
 const DNS: &str = include_str!("dns.yaml");
+
+/// How long a program that is run on request may take: nobody could end it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the lab is to be.
 #[derive(Debug)]
@@ -120,6 +127,8 @@ pub(crate) struct Lab {
     requests: mpsc::Receiver<Asked>,
     /// What serves the control socket and the published ports; ends with the lab.
     servers: JoinSet<()>,
+    /// Programs that are run in pods on request.
+    execs: JoinSet<()>,
 }
 
 impl Lab {
@@ -157,6 +166,7 @@ impl Lab {
             names: dns::Names::new(),
             requests,
             servers,
+            execs: JoinSet::new(),
         };
         for (port, listener) in published {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -220,10 +230,15 @@ impl Lab {
                     }
                     self.commit()?;
                 }
-                Some(Asked { request, answer }) = self.requests.recv() => {
+                Some(Asked { request, answer }) = self.requests.recv() => match request {
+                    Request::Exec { pod, command, namespace } => match self.exec(&namespace, &pod, &command) {
+                        Ok(running) => drop(self.execs.spawn(async { drop(answer.send(ended(running).await)) })),
+                        Err(refused) => drop(answer.send(Err(refused).into())),
+                    },
                     // Whoever asked may be gone by now: what was asked is done all the same.
-                    let _ = answer.send(self.obey(request).await);
-                }
+                    request => drop(answer.send(self.obey(request).await)),
+                },
+                Some(_) = self.execs.join_next() => {}
                 changed = change => {
                     changed?;
                     self.follow().await?;
@@ -282,6 +297,8 @@ impl Lab {
                     Err(refused) => Err(refused),
                 }
             }
+            // Answered when it has ended, not here.
+            Request::Exec { .. } => Ok(()),
             Request::Kill(name) => self.kill(&name, &mut answer).await,
             Request::Start(name) => self.revive(&name, &mut answer),
         };
@@ -437,6 +454,33 @@ impl Lab {
         }
     }
 
+    /// Starts a program in a pod: one of its image.
+    fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Child> {
+        let workload = pod.split_once('/').map(|(_, name)| name);
+        let mut pods = self.cluster.pods().filter(|(_, pod)| pod.spec.namespace == namespace);
+        let found = pods.find(|(of, object)| match workload {
+            Some(name) => of.name == name,
+            None => object.spec.name == pod,
+        });
+        let container = found.and_then(|(_, object)| self.pods.get(&object.spec.key())?.containers.first());
+        let Some(container) = container else { bail!("Error from server (NotFound): pods {pod:?} not found") };
+        let (program, arguments) =
+            command.split_first().context("you must specify at least one command for the container")?;
+        let known = image::called(program)
+            .filter(|program| container.specified().command.first().is_some_and(|own| own == program));
+        let Some(program) = known else {
+            bail!(
+                "{program:?}: executable file not found in $PATH: the image {:?} has {} alone",
+                container.specified().image,
+                container.specified().command[0]
+            );
+        };
+        let command: Vec<_> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
+        let mut command = container.place().command(&command, &container.specified().environment);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.spawn().context("cannot be started")
+    }
+
     /// The pods that a name stands for: its own, or those of a workload of that name.
     fn called(&mut self, name: &str) -> anyhow::Result<Vec<&mut Pod>> {
         let of = self.cluster.pods().filter(|(workload, pod)| pod.spec.name == name || workload.name == name);
@@ -481,6 +525,22 @@ impl Published {
     /// Its Service, as `namespace/name`.
     pub(crate) fn name(&self) -> String {
         format!("{}/{}", self.service.0, self.service.1)
+    }
+}
+
+/// What a program said by its end.
+async fn ended(running: Child) -> Answer {
+    let output = match timeout(PATIENCE, running.wait_with_output()).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(error.into()).into(),
+        Err(_) => return Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
+    };
+    Answer {
+        told: String::from_utf8_lossy(&output.stdout).into_owned(),
+        warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
+        // A signal's number has no place in an exit code.
+        code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+        ..Answer::default()
     }
 }
 

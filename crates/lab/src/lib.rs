@@ -118,6 +118,8 @@ enum Command {
     Describe(DescribeArgs),
     /// Print the log of a pod
     Logs(LogArgs),
+    /// Run a program of a pod's image in it: probe check URL, say
+    Exec(ExecArgs),
     /// Take the lab's five steps, one policy after the other
     Walk(WalkArgs),
     /// Kill a pod's processes; they stay down until they are started
@@ -234,6 +236,20 @@ struct LogArgs {
     /// Go on as the log grows
     #[arg(short, long)]
     follow: bool,
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+#[derive(ClapArgs, Debug)]
+struct ExecArgs {
+    /// The pod's name, as `get pods` tells it, or a workload's: deploy/client
+    pod: String,
+    /// Where it is
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// What to run: the image's own program
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
     #[command(flatten)]
     which: WhichArgs,
 }
@@ -375,6 +391,9 @@ fn ask(command: Command) -> anyhow::Result<ExitCode> {
         Command::Describe(DescribeArgs { kind, names, namespace, which }) => {
             (Request::Describe { kind, names, namespace }, which)
         }
+        Command::Exec(ExecArgs { pod, namespace, command, which }) => {
+            (Request::Exec { pod, command, namespace }, which)
+        }
         Command::Kill(PodArgs { pod, which }) => (Request::Kill(pod), which),
         Command::Start(PodArgs { pod, which }) => (Request::Start(pod), which),
         Command::Logs(args) => return logs(args),
@@ -382,12 +401,12 @@ fn ask(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(which) => return down(which.lab),
         Command::Up(_) => bail!("a lab is started before its runtime"),
     };
-    let Answer { told, warned, refused, enforced_ns: _ } = say(which.lab, &request)?;
+    let Answer { told, warned, refused, code, enforced_ns: _ } = say(which.lab, &request)?;
     print!("{told}");
     for line in warned.iter().chain(&refused) {
         eprintln!("{line}");
     }
-    Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code.map_or(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }, ExitCode::from))
 }
 
 fn say(lab: Option<u32>, request: &Request) -> anyhow::Result<Answer> {

@@ -53,6 +53,22 @@ pub(crate) enum Place {
 /// Runs with its arguments, and tells how it ended.
 pub(crate) type Program = fn(Vec<OsString>) -> ExitCode;
 
+impl Place {
+    /// This program there, as one of those that an image holds.
+    pub(crate) fn command(&self, arguments: &[String], environment: &[(String, String)]) -> Command {
+        // Not the file's name: it may have been built anew since.
+        let mut command = Command::new("/proc/self/exe");
+        if let Self::Pod { wire, etc } = self {
+            // As in a container: nothing of the user's environment.
+            command.env_clear();
+            command.env(NETWORK, wire.network().as_raw_fd().to_string()).env(ETC, etc);
+        }
+        command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+        command.env(LAB, std::process::id().to_string()).kill_on_drop(true);
+        command
+    }
+}
+
 /// A program of a pod's container, if `argv` asks for one: this program is all of them. The process is moved to where it
 /// belongs before anything of it runs.
 ///
@@ -110,6 +126,16 @@ impl Process {
         &self.container.name
     }
 
+    /// Where it runs.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What it is to run.
+    pub(crate) fn specified(&self) -> &Container {
+        &self.container
+    }
+
     /// What `kubectl get pods` says of such a container.
     pub(crate) fn status(&self) -> &'static str {
         match (&self.process, self.restart, self.ended) {
@@ -126,23 +152,14 @@ impl Process {
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("the log {} cannot be written", self.log.display()))?;
-        // Not the file's name: it may have been built anew since.
-        let mut command = Command::new("/proc/self/exe");
-        if let Place::Pod { wire, etc } = &self.place {
-            // As in a container: nothing of the user's environment.
-            command.env_clear();
-            command.env(NETWORK, wire.network().as_raw_fd().to_string()).env(ETC, etc);
-        }
-        let child = command
-            .args(&self.container.command)
-            .envs(self.container.environment.iter().map(|(name, value)| (name, value)))
-            .env(LAB, std::process::id().to_string())
+        let child = self
+            .place
+            .command(&self.container.command, &self.container.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             // Ctrl-C is for the lab, which then ends its pods.
             .process_group(0)
-            .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{} cannot be started", self.name))?;
         (self.process, self.ended, self.started, self.restart) = (Some(child), None, Instant::now(), None);

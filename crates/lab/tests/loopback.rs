@@ -2,102 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "support/lab.rs"]
+mod lab;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
+use lab::{Lab, User, is_alive, program, wait};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A lab with a folder of its own, so that labs of other tests, and of the person at this machine, are not in its way.
-struct Lab {
-    process: Child,
-    runtime: PathBuf,
-    page: String,
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.runtime);
-    }
-}
-
-impl Lab {
-    fn start(name: &str) -> Self {
-        let runtime = std::env::temp_dir().join(format!("star-lab-test-{}-{name}", std::process::id()));
-        fs::create_dir_all(&runtime).unwrap();
-        let mut process =
-            program(&runtime).args(["up", "--loopback", "--port=0"]).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let mut told = lines.filter_map(|line| Some(line.strip_prefix("Open http://")?.split_once('/')?.0.to_owned()));
-        let page = told.next().expect("the lab says where its page is");
-        // The rest is read and thrown away, so that the lab never waits for a reader.
-        std::thread::spawn(move || told.count());
-        Self { process, runtime, page }
-    }
-
-    fn say(&self, args: &[&str]) -> Output {
-        program(&self.runtime).args(args).output().unwrap()
-    }
-
-    fn graph(&self) -> Value {
-        let mut stream = TcpStream::connect(&self.page).unwrap();
-        write!(stream, "GET /api/v1/graph HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
-    }
-
-    /// Waits until the edges are as they should be, each as `C>B:reachable`.
-    fn wait_for(&self, expected: &str) {
-        let edges = || {
-            let graph = self.graph();
-            let edge = |edge: &Value| {
-                let text = |key: &str| edge[key].as_str().unwrap().to_owned();
-                format!("{}>{}:{}", text("source"), text("target"), text("state"))
-            };
-            graph["edges"].as_array().unwrap().iter().map(edge).collect::<Vec<_>>().join(" ")
-        };
-        wait(|| edges() == expected, || format!("{}\ninstead of\n{expected}", edges()));
-    }
-
-    fn pods(&self) -> Vec<i32> {
-        // The kernel lists children by the thread that started them.
-        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
-        let lists = threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("children")).ok());
-        let mut pods: Vec<i32> = Vec::new();
-        for list in lists {
-            pods.extend(list.split_whitespace().map(|pid| pid.parse::<i32>().unwrap()));
-        }
-        pods.sort_unstable();
-        pods
-    }
-}
-
-fn program(runtime: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_star-lab"));
-    command.env("XDG_RUNTIME_DIR", runtime);
-    command
-}
-
-fn wait(mut condition: impl FnMut() -> bool, seen: impl Fn() -> String) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < DEADLINE, "after {DEADLINE:?}: {}", seen());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn is_alive(pid: i32) -> bool {
-    // A zombie is no process any more: nobody may be there to reap it.
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+fn start(name: &str) -> Lab {
+    Lab::start(name, User::Me, &["--loopback"])
 }
 
 fn signal(pid: i32, signal: Signal) {
@@ -109,11 +23,11 @@ const OPEN: &str =
 
 #[test]
 fn edges_die_with_their_pod_and_come_back_with_it() {
-    let lab = Lab::start("edges");
+    let lab = start("edges");
     lab.wait_for(OPEN);
     assert_eq!(lab.say(&["kill", "backend"]).stdout, b"backend killed\n");
     lab.wait_for(
-        "B>F:unknown B>B:unknown B>C:unknown C>F:reachable C>B:unreachable F>F:reachable F>B:unreachable F>C:reachable",
+        "B>F:unknown B>B:unknown B>C:unknown C>F:reachable C>B:connection_refused F>F:reachable F>B:connection_refused F>C:reachable",
     );
     assert_eq!(lab.say(&["kill", "backend"]).stdout, b"backend was down already\n");
     assert_eq!(lab.say(&["start", "backend"]).stdout, b"backend started\n");
@@ -123,29 +37,32 @@ fn edges_die_with_their_pod_and_come_back_with_it() {
 
 #[test]
 fn a_pod_that_ends_by_itself_starts_again() {
-    let lab = Lab::start("restart");
-    let before = lab.pods();
+    let lab = start("restart");
+    let before = lab.processes();
     signal(before[1], Signal::KILL);
-    wait(|| lab.pods().len() == 4 && lab.pods() != before, || format!("{:?}, before {before:?}", lab.pods()));
+    wait(
+        || lab.processes().len() == 4 && lab.processes() != before,
+        || format!("{:?}, before {before:?}", lab.processes()),
+    );
     lab.wait_for(OPEN);
 }
 
 #[test]
 fn no_process_outlives_a_lab_that_is_killed() {
-    let mut lab = Lab::start("killed");
-    let pods = lab.pods();
+    let mut lab = start("killed");
+    let pods = lab.processes();
     assert_eq!(pods.len(), 4);
     lab.process.kill().unwrap();
     lab.process.wait().unwrap();
     wait(|| !pods.iter().any(|pod| is_alive(*pod)), || "a pod is still alive".to_owned());
-    let next = Lab::start("killed");
+    let next = start("killed");
     assert_eq!(next.say(&["kill", "client"]).stdout, b"client killed\n", "the dead lab is not taken for a second one");
 }
 
 #[test]
 fn a_lab_that_is_asked_to_end_leaves_nothing_behind() {
-    let mut lab = Lab::start("ended");
-    let pods = lab.pods();
+    let mut lab = start("ended");
+    let pods = lab.processes();
     signal(lab.process.id().try_into().unwrap(), Signal::TERM);
     assert_eq!(lab.process.wait().unwrap().code(), Some(0));
     assert!(!pods.iter().any(|pod| is_alive(*pod)));
@@ -154,7 +71,7 @@ fn a_lab_that_is_asked_to_end_leaves_nothing_behind() {
 
 #[test]
 fn what_cannot_be_done_is_told_on_one_line() {
-    let lab = Lab::start("mistakes");
+    let lab = start("mistakes");
     for (args, told) in [
         (vec!["kill", "bakend"], "there is no pod `bakend`; there are management-ui, frontend, backend, client"),
         (vec!["kill", "backend", "--lab=1"], "no lab with --lab=1 is running"),
@@ -164,6 +81,6 @@ fn what_cannot_be_done_is_told_on_one_line() {
         assert!(output.status.code() == Some(1) && stderr.contains(told) && stderr.lines().count() == 1, "{stderr}");
     }
     let nowhere = std::env::temp_dir().join("star-lab-test-nowhere");
-    let output = program(&nowhere).args(["start", "backend"]).output().unwrap();
+    let output = program(&nowhere, User::Me).args(["start", "backend"]).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("no lab is running; start one"));
 }
