@@ -45,7 +45,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn start(args: Args) -> anyhow::Result<ExitCode> {
     let (config, guard, listen, logs) = args.resolve()?;
     let daemon = async |listener, shutdown| {
-        let checker = Checker::new(Resolver::from_system()?, guard);
+        let checker = Checker::new(Resolver::from_system(), guard);
         run(config, checker, listener, shutdown).await
     };
     cli::until_signal(listen, logs, daemon).await

@@ -20,9 +20,10 @@ use star_wire::observation::{Observation, Reason, State};
 use tokio::time::{Instant, timeout_at};
 
 use crate::target::{Host, TargetUrl};
+use resolve::Problem;
 
 pub use guard::Guard;
-pub use resolve::{Resolver, ResolverError};
+pub use resolve::Resolver;
 
 /// What a check asks for, and how long it may take.
 #[derive(Clone, Debug)]
@@ -164,8 +165,12 @@ impl Checker {
         let addresses = match &target.host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => {
-                let addresses =
-                    self.resolver.resolve(name, deadline).await.map_err(|problem| problem.at(name, time))?;
+                let mut problem = Problem::Silence;
+                let resolved = within(deadline, self.resolver.resolve(name, &mut problem)).await;
+                let addresses = match resolved {
+                    Ok(resolved) => resolved.map_err(|problem| problem.at(name, time))?,
+                    Err(late) => return Err(late.means(|| problem.at(name, time))),
+                };
                 phases.dns = Some(take_lap());
                 addresses
             }

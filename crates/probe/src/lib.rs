@@ -41,7 +41,7 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
     }
     let (config, listen, logs) = args.resolve()?;
     let daemon = async |listener, shutdown| {
-        let checker = Checker::new(Resolver::from_system()?, Guard::Open);
+        let checker = Checker::new(Resolver::from_system(), Guard::Open);
         run(config, checker, listener, shutdown).await
     };
     cli::until_signal(listen, logs, daemon).await

@@ -37,7 +37,7 @@ impl Collector {
         // Long, so that a busy machine alone is no reason for a transition.
         let config = Config { resources, interval, timeout: Duration::from_secs(1), admin_token_file: token };
         // Nobody answers there: names lead nowhere.
-        let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1).unwrap();
+        let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1);
         let checker = Checker::new(resolver, Guard::NoLinkLocal);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());

@@ -57,7 +57,7 @@ pub(super) fn no_answer(phases: &Phases, within: Millis) -> Failure {
 }
 
 /// Starts another attempt whenever the ones before are silent for a while; the first to end decides.
-async fn hedged(address: SocketAddr, attempts: &mut u32) -> io::Result<TcpStream> {
+pub(super) async fn hedged(address: SocketAddr, attempts: &mut u32) -> io::Result<TcpStream> {
     let mut racing = FuturesUnordered::new();
     loop {
         racing.push(attempt(address));
