@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
     http_address: IpAddr,
     /// Port to listen on
-    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT", default_value_t = 9000)]
+    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9000)]
     http_port: u16,
     /// Seconds between two checks of a URL; fractions are welcome
     #[arg(long, value_name = "SECONDS", env = "STAR_HTTP_PROBE_SECONDS", default_value = "1", value_parser = cli::seconds)]

@@ -331,6 +331,24 @@ async fn lost_syns_change_no_verdict() {
 }
 
 #[tokio::test]
+async fn a_verdict_that_is_noticed_late_is_a_local_error() {
+    let _alone = ALONE.lock().await;
+    let silent = named(&[], |_, _| None).await;
+    let faults = [silent, dropped_syns().await, hanging_tls().await, Fault::of(Fixture::start(hang).await)];
+    for Fault { url, resolver, .. } in faults {
+        let checker = Checker::new(resolver, Guard::Open);
+        let (target, ask) = (TargetUrl::parse(&url).unwrap(), Ask::head(Duration::from_millis(300)));
+        let stall = async {
+            // Well inside the check, and long beyond its deadline.
+            sleep(Duration::from_millis(100)).await;
+            std::thread::sleep(Duration::from_millis(700));
+        };
+        let (check, ()) = tokio::join!(checker.check(&target, &ask), stall);
+        assert_eq!(check.outcome.unwrap_err().reason, Reason::LocalError, "{url}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_beyond_64_kib_is_an_invalid_response() {
     let _alone = ALONE.lock().await;
     for (size, expected) in [(60, Ok(())), (70, Err(Reason::InvalidResponse))] {

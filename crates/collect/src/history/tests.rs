@@ -1,4 +1,5 @@
-use star_wire::event::{History as WireHistory, Patch};
+use star_wire::event::{EdgePatch, History as WireHistory, NodePatch, Patch, Row, RowEdge};
+use star_wire::observation::Observation;
 
 use super::*;
 use crate::graph::Snapshot;
@@ -50,6 +51,24 @@ fn every_moment_inside_the_bounds_can_be_rebuilt() {
             });
         }
     }
+}
+
+#[test]
+fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
+    let state = Arc::new(Snapshot::new(Timestamp::UNIX_EPOCH));
+    let mut history = History::new(Arc::clone(&state), Bounds { changes: 10, age: Duration::MAX });
+    let edge = || RowEdge { target: 0, observation: Observation::default(), expected: None };
+    let mut kept = Vec::new();
+    // Six, then four more, then one too many: whatever it is that is told.
+    for (seq, nodes, row, changed) in [(1, 1, 2, 3), (2, 2, 1, 1), (3, 0, 0, 1), (4, 0, 11, 0)] {
+        let nodes = (0..nodes).map(|node| NodePatch { node, observation: Observation::default() }).collect();
+        let rows = vec![Row { source: 0, edges: (0..row).map(|_| edge()).collect() }];
+        let edges = vec![EdgePatch { source: 0, changed: (0..changed).map(|place| (place, edge())).collect() }];
+        let at = Timestamp::UNIX_EPOCH;
+        history.record(Event::Patch(Patch { seq, prev: seq - 1, at, nodes, rows, edges }), &state);
+        kept.push(history.entries.len());
+    }
+    assert_eq!(kept, [1, 2, 2, 0]);
 }
 
 #[test]

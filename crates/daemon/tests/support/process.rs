@@ -29,7 +29,8 @@ impl Process {
     /// Starts `program` with nothing in its environment but `env` and defaults that suit a test: any free port of
     /// loopback, JSON logs.
     pub(crate) fn start(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let defaults = [("STAR_HTTP_ADDRESS", "127.0.0.1"), ("STAR_HTTP_PORT", "0"), ("STAR_LOG_FORMAT", "json")];
+        let defaults =
+            [("STAR_HTTP_ADDRESS", "127.0.0.1"), ("STAR_HTTP_PORT_NUMBER", "0"), ("STAR_LOG_FORMAT", "json")];
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(defaults).envs(env.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
