@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::iter;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
-use clap::{Error, Parser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, Error, Parser};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -32,13 +33,14 @@ where
         eprintln!("{}: {}", A::command().get_name(), line(&error));
         ExitCode::from(if error.is::<Error>() { USAGE } else { 1 })
     };
-    let args = match A::try_parse_from(argv) {
+    let argv: Vec<_> = argv.into_iter().collect();
+    let args = match A::try_parse_from(&argv) {
         Ok(args) => args,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) => return failed(error.into()),
+        Err(error) => return failed(name_variable(error, A::command(), &argv).into()),
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
@@ -74,6 +76,22 @@ pub async fn until_signal(
 /// An argument that parses but cannot be used. Exits with 2, like one that does not parse.
 pub fn usage<A: Parser>(problem: impl std::fmt::Display) -> Error {
     A::command().error(ErrorKind::ValueValidation, problem)
+}
+
+/// Has an error about a flag that nobody typed name the environment variable that set it.
+fn name_variable(mut error: Error, mut command: Command, argv: &[OsString]) -> Error {
+    command.build();
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
+    let name = flag.split(' ').next().unwrap_or_default();
+    let typed = argv.iter().any(|arg| arg.to_string_lossy().split('=').next() == Some(name));
+    let mut args = iter::once(&command).chain(command.get_subcommands()).flat_map(Command::get_arguments);
+    let arg = args.find(|arg| arg.to_string() == *flag);
+    let variable = arg.and_then(|arg| arg.get_env()).filter(|variable| !typed && std::env::var_os(variable).is_some());
+    if let Some(variable) = variable {
+        let named = format!("environment variable {}", variable.to_string_lossy());
+        error.insert(ContextKind::InvalidArg, ContextValue::String(named));
+    }
+    error
 }
 
 /// An error and its causes on one line.
