@@ -156,14 +156,14 @@ impl Collector {
         let before = Arc::clone(&self.latest.borrow());
         let mut next = self.roster.state().clone();
         (next.seq, next.at) = (before.seq + 1, star_wire::now());
-        let event = next.since(&before);
-        let news = event.is_some();
+        let difference = next.since(&before);
+        let news = difference.is_some();
         if !news {
             (next.seq, next.at) = (before.seq, before.at);
         }
         let next = Arc::new(next);
-        if let Some(event) = event {
-            self.history.record(event, &next);
+        if let Some(difference) = difference {
+            self.history.record(difference, &next);
         }
         // Who waits for news is not woken by a latency.
         self.latest.send_if_modified(|latest| {

@@ -175,7 +175,7 @@ impl Subject for Peer {
     }
 }
 
-/// A URL in normal form: two that mean the same are the same. What is no URL stays as it is.
+/// A URL in normal form: two that mean the same are the same. What is not a URL stays as it is.
 pub(crate) fn key(url: &str) -> Arc<str> {
     match TargetUrl::parse(url) {
         Ok(url) => Arc::clone(url.normal()),

@@ -35,8 +35,8 @@ pub enum Invalid {
     /// A route of ours has this name.
     #[error("the id `{0}` is taken by /responses/example; choose another")]
     ReservedId(String),
-    /// A target that is no resource is named by its URL.
-    #[error("the id `{0}` reads as a URL, as those of targets that are no resource do; choose another")]
+    /// A target that is not a resource is named by its URL.
+    #[error("the id `{0}` reads as a URL, as those of targets that are not resources do; choose another")]
     UrlId(String),
     /// Its URL cannot be checked.
     #[error(transparent)]
@@ -48,7 +48,7 @@ pub enum Invalid {
 pub(crate) enum FileError {
     #[error("cannot be read; name a file that can")]
     Unreadable(#[source] std::io::Error),
-    #[error("is no JSON array of {{\"id\":…,\"url\":…}}")]
+    #[error("is not a JSON array of {{\"id\":…,\"url\":…}}")]
     Json(#[source] serde_json::Error),
     #[error("resource {number}, `{id}`")]
     Resource { number: usize, id: String, source: Invalid },

@@ -95,7 +95,7 @@ impl Roster {
         for (place, member) in resources {
             urls.entry(Arc::clone(member.entry.url.normal())).or_default().push(place);
         }
-        // A target that is no resource has a node of its own, behind the resources.
+        // A target that is not a resource has a node of its own, behind the resources.
         let mut strangers = BTreeMap::new();
         let listed = || self.members.iter().flat_map(|member| &member.listed);
         let by_id = |listed: &Listed| listed.target.id.as_deref().and_then(|id| ids.get(id).copied());
@@ -164,8 +164,8 @@ impl Member {
     fn take(&mut self, Report { poller: _, check, content }: Report) -> Change {
         let before = std::mem::take(&mut self.observation);
         let was_known = self.known;
-        let mut observation = check.observation(&before);
-        // How long the peer took to answer tells nothing, when it was asked to take its time.
+        let mut observation = check.observation();
+        // How long the peer took to answer says nothing, when it was asked to take its time.
         observation.latency_ms = None;
         let change = match content {
             Content::Unchanged => {
@@ -189,10 +189,8 @@ impl Member {
                 }
             }
         };
-        if (observation.state, observation.reason) == (before.state, before.reason) {
-            observation.since = before.since;
-        } else {
-            observation.since = Some(star_wire::now());
+        let observation = observation.after(Some(&before), star_wire::now());
+        if observation.since != before.since {
             let (id, reason) = (&self.entry.id, observation.reason.map(tracing::field::display));
             let why = observation.message.as_deref();
             match observation.state {
@@ -240,9 +238,8 @@ impl Member {
 
 /// Since when a target is as its probe says: as the probe knows, or else as we saw.
 fn settle(told: &Observation, before: Option<&Observation>, now: Timestamp) -> Observation {
-    let before = before.filter(|before| (before.state, before.reason) == (told.state, told.reason));
-    let since = told.since.map(|since| since.min(now));
-    Observation { since: since.or_else(|| before?.since).or(Some(now)), ..told.clone() }
+    let seen = told.clone().after(before, now);
+    Observation { since: told.since.map(|since| since.min(now)).or(seen.since), ..seen }
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ async fn what_cannot_be_a_resource_is_refused_with_the_reason_and_nothing_is_los
         (json!({"id": "A", "url": "http://a b/"}).to_string(), "`http://a b/`"),
         (entry(""), "the id is empty"),
         (entry(&"x".repeat(254)), "254 bytes"),
-        (entry("a\nb"), "control characters"),
+        (entry("a\nb"), "control or invisible"),
         (entry(" a"), "blanks"),
         (entry("example"), "/responses/example"),
         (entry("http://a"), "reads as a URL"),

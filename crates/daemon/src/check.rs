@@ -34,7 +34,7 @@ pub struct Ask {
     pub wait: Duration,
     /// Request headers beyond those that every check sends.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// How many bytes of the body to read at the most; `None` leaves it unread.
+    /// How many bytes of the body to read at most; `None` leaves it unread.
     pub body_limit: Option<usize>,
 }
 
@@ -55,9 +55,9 @@ pub struct Check {
 }
 
 impl Check {
-    /// What the check tells of its target, of which `before` was known.
-    pub fn observation(&self, before: &Observation) -> Observation {
-        let mut observation = match &self.outcome {
+    /// What the check tells of its target, not dated.
+    pub fn observation(&self) -> Observation {
+        match &self.outcome {
             Ok(answer) => Observation {
                 state: State::Reachable,
                 status_code: Some(answer.status.as_u16()),
@@ -70,10 +70,7 @@ impl Check {
                 message: Some(failure.message.as_str().into()),
                 ..Observation::default()
             },
-        };
-        let same = (observation.state, observation.reason) == (before.state, before.reason);
-        observation.since = before.since.filter(|_| same).or_else(|| Some(star_wire::now()));
-        observation
+        }
     }
 }
 
@@ -194,7 +191,7 @@ impl Checker {
     }
 }
 
-/// How late a time-out may be noticed. If it is later, this machine stood still, and that is no verdict on the target.
+/// How late a time-out may be noticed. If it is later, this machine stood still, and that is not a verdict on the target.
 const STALL: Duration = Duration::from_millis(100);
 
 /// That something did not end in time.

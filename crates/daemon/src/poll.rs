@@ -40,7 +40,7 @@ pub async fn poll(mut subject: impl Subject, first: Instant, interval: Duration)
     }
 }
 
-/// Into how many parts an interval is divided at the most. Of more subjects than that, some start together: that is still
+/// Into how many parts an interval is divided at most. Of more subjects than that, some start together: that is still
 /// spread, and a machine that wakes up once for ten checks spends half as much on each.
 const PARTS: usize = 100;
 

@@ -111,7 +111,7 @@ fn wait(mut condition: impl FnMut() -> bool, seen: impl Fn() -> String) {
 }
 
 fn is_alive(pid: i32) -> bool {
-    // A zombie is no process any more: nobody may be there to reap it.
+    // A zombie is not a process any more: nobody may be there to reap it.
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 

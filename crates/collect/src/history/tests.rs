@@ -15,9 +15,9 @@ fn recorded(bounds: Bounds) -> (WireHistory, Vec<Event>) {
         let mut state = state.clone();
         let second = i64::try_from(states.len()).unwrap();
         (state.seq, state.at) = (before.seq + 1, Timestamp::from_second(second).unwrap());
-        if let Some(event) = state.since(&before) {
+        if let Some(difference) = state.since(&before) {
             let state = Arc::new(state);
-            history.record(event, &state);
+            history.record(difference, &state);
             states.push(state.event());
             before = state;
         }
@@ -47,7 +47,7 @@ fn every_moment_inside_the_bounds_can_be_rebuilt() {
             seq = Some(match event {
                 Event::Snapshot(snapshot) => snapshot.seq,
                 Event::Patch(patch) => patch.seq,
-                Event::Heartbeat(_) => panic!("a heartbeat is no history"),
+                Event::Heartbeat(_) => panic!("a heartbeat is not history"),
             });
         }
     }
@@ -65,7 +65,7 @@ fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
         let rows = vec![Row { source: 0, edges: (0..row).map(|_| edge()).collect() }];
         let edges = vec![EdgePatch { source: 0, changed: (0..changed).map(|place| (place, edge())).collect() }];
         let at = Timestamp::UNIX_EPOCH;
-        history.record(Event::Patch(Patch { seq, prev: seq - 1, at, nodes, rows, edges }), &state);
+        history.record(Difference::Patch(Patch { seq, prev: seq - 1, at, nodes, rows, edges }), &state);
         kept.push(history.entries.len());
     }
     assert_eq!(kept, [1, 2, 2, 0]);

@@ -1,12 +1,12 @@
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use star_daemon::check::{Answer, Check, Failure, Phases};
-use star_wire::event::Event;
 use star_wire::observation::Reason;
 use star_wire::resource::Resource;
 use star_wire::status::Target;
 
 use super::*;
+use crate::graph::Difference;
 use crate::peer::key;
 
 /// A roster of these resources, polled by pollers 1, 2, …
@@ -236,12 +236,12 @@ fn what_a_stream_tells_rebuilds_every_state() {
             (state.seq, state.at) = (before.seq + 1, before.at);
             match state.since(&before) {
                 None => state.seq = before.seq,
-                Some(Event::Patch(patch)) => {
+                Some(Difference::Patch(patch)) => {
                     assert_eq!((patch.prev, patch.seq), (before.seq, state.seq));
                     seen.apply(&patch);
                     patches += 1;
                 }
-                Some(_) => seen = state.clone(),
+                Some(Difference::Nodes) => seen = state.clone(),
             }
             assert_eq!(seen.event(), state.event());
             before = state;

@@ -15,7 +15,7 @@ use super::{Failure, Millis, Phases};
 /// How long an attempt stays alone. The kernel would repeat a lost SYN only after a second, which is our whole deadline.
 const HEDGE_AFTER: Duration = Duration::from_millis(200);
 
-/// How many attempts run at the most, at 0, 200, 400 and 600 ms.
+/// How many attempts run at most, at 0, 200, 400 and 600 ms.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// Connects to the first address that accepts.
