@@ -7,7 +7,6 @@ use star_wire::status::Target;
 
 use super::*;
 use crate::graph::Difference;
-use crate::peer::key;
 
 /// A roster of these resources, polled by pollers 1, 2, …
 pub(crate) fn roster(resources: &[(&str, &str)]) -> Roster {
@@ -21,9 +20,9 @@ pub(crate) fn roster(resources: &[(&str, &str)]) -> Roster {
 
 /// A fetched status that lists these targets.
 pub(crate) fn status(poller: u64, targets: Vec<Target>) -> Report {
-    let listed = targets.into_iter().map(|target| Listed { key: key(&target.url), target: Arc::new(target) });
+    let listed = |target: Target| (Arc::new(Listed::new(target.url, target.id)), target.observation);
     let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Ok(Bytes::new()) };
-    let content = Content::Fetched { response: None, targets: Ok(listed.collect()) };
+    let content = Content::Fetched { response: None, targets: Ok(targets.into_iter().map(listed).collect()) };
     Report { poller, check: Check { phases: Phases::default(), outcome: Ok(answer) }, content }
 }
 
