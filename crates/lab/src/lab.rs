@@ -214,7 +214,7 @@ async fn free(mut ports: std::ops::Range<u16>) -> anyhow::Result<TcpListener> {
 /// When it does not, in time.
 pub(crate) async fn answers(url: &str) -> anyhow::Result<()> {
     let page = TargetUrl::parse(url)?;
-    let checker = Checker::new(Resolver::from_system()?, Guard::Open);
+    let checker = Checker::new(Resolver::from_system(), Guard::Open);
     let waiting = async {
         while checker.check(&page, &Ask::head(START)).await.outcome.is_err() {
             sleep(AGAIN).await;

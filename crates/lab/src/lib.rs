@@ -55,7 +55,7 @@ enum Command {
 #[derive(Debug, Parser)]
 struct UpArgs {
     /// Port of the page on 127.0.0.1 [default: 9001, or the next one that is free]
-    #[arg(long, value_name = "PORT", env = "STAR_LAB_PORT")]
+    #[arg(long, value_name = "PORT", env = "STAR_LAB_PORT_NUMBER")]
     port: Option<u16>,
 }
 

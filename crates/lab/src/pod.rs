@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Between the end of a pod that nobody killed and its restart; doubles with each restart in a row.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// How many times that doubles at the most; a pod that ran longer than that begins anew.
+/// How many times that doubles at most; a pod that ran longer than that begins anew.
 const MAX_DOUBLINGS: u32 = 4;
 
 /// A program of a pod's container, if `argv` asks for one: this program is all of them.

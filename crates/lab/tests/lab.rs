@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -31,9 +31,14 @@ impl Drop for Lab {
 
 impl Lab {
     fn start(name: &str) -> Self {
-        let runtime = std::env::temp_dir().join(format!("star-lab-test-{}-{name}", std::process::id()));
-        fs::create_dir_all(&runtime).unwrap();
-        let mut process = program(&runtime).args(["up", "--port=0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let runtime = folder(name);
+        let mut up = program(&runtime);
+        up.args(["up", "--port=0"]);
+        Self::run(runtime, up)
+    }
+
+    fn run(runtime: PathBuf, mut up: Command) -> Self {
+        let mut process = up.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let mut told = lines.filter_map(|line| Some(line.strip_prefix("Open http://")?.split_once('/')?.0.to_owned()));
         let page = told.next().expect("the lab says where its page is");
@@ -80,8 +85,19 @@ impl Lab {
     }
 }
 
+/// A folder of the test's own, removed with its lab.
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("star-lab-test-{}-{name}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn program(runtime: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_star-lab"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_star-lab")), runtime)
+}
+
+fn program_at(path: &Path, runtime: &Path) -> Command {
+    let mut command = Command::new(path);
     command.env("XDG_RUNTIME_DIR", runtime);
     command
 }
@@ -95,7 +111,7 @@ fn wait(mut condition: impl FnMut() -> bool, seen: impl Fn() -> String) {
 }
 
 fn is_alive(pid: i32) -> bool {
-    // A zombie is no process any more: nobody may be there to reap it.
+    // A zombie is not a process any more: nobody may be there to reap it.
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
@@ -127,6 +143,32 @@ fn a_pod_that_ends_by_itself_starts_again() {
     signal(before[1], Signal::KILL);
     wait(|| lab.pods().len() == 4 && lab.pods() != before, || format!("{:?}, before {before:?}", lab.pods()));
     lab.wait_for(OPEN);
+}
+
+#[test]
+fn pods_start_again_though_the_program_has_been_built_anew() {
+    let runtime = folder("rebuilt");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuilt");
+    let _ = fs::remove_file(&path);
+    fs::hard_link(env!("CARGO_BIN_EXE_star-lab"), &path).unwrap();
+    let mut up = program_at(&path, &runtime);
+    up.args(["up", "--port=0"]);
+    let lab = Lab::run(runtime, up);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "half of a program").unwrap();
+    lab.wait_for(OPEN);
+    assert_eq!(lab.say(&["kill", "backend"]).stdout, b"backend killed\n");
+    assert_eq!(lab.say(&["start", "backend"]).stdout, b"backend started\n");
+    lab.wait_for(OPEN);
+}
+
+#[test]
+fn the_environment_names_the_pages_port() {
+    let runtime = folder("port");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut up = program(&runtime);
+    up.env("STAR_LAB_PORT_NUMBER", &port);
+    assert_eq!(Lab::run(runtime, up).page, format!("127.0.0.1:{port}"));
 }
 
 #[test]
