@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
     http_address: IpAddr,
     /// Port to listen on
-    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT", default_value_t = 9001)]
+    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9001)]
     http_port: u16,
     /// Seconds between two fetches of a resource that does not hold its answer; fractions are welcome
     #[arg(long, value_name = "SECONDS", env = "STAR_HTTP_REQUEST_SECONDS", default_value = "1", value_parser = cli::seconds)]

@@ -1,7 +1,7 @@
 //! The one task that owns what the collector knows: reports and commands in, snapshots out.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use star_daemon::check::Checker;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::graph::Snapshot;
 use crate::history::{Bounds, History};
-use crate::peer::{Peer, Report};
+use crate::peer::{Directory, Peer, Report};
 use crate::resource::{Entry, MAX_RESOURCES};
 use crate::roster::{Change, Roster};
 
@@ -53,6 +53,7 @@ pub(crate) struct Collector {
     running: HashMap<u64, AbortHandle>,
     started: u64,
     reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
+    directory: Arc<Mutex<Directory>>,
 }
 
 impl Collector {
@@ -63,7 +64,8 @@ impl Collector {
         let history = History::new(Arc::clone(&first), bounds);
         let (latest, receiver) = watch::channel(first);
         let (pollers, running, reports) = (JoinSet::new(), HashMap::new(), mpsc::channel(REPORTS));
-        (Self { polling, roster, history, latest, pollers, running, started: 0, reports }, receiver)
+        let directory = Arc::default();
+        (Self { polling, roster, history, latest, pollers, running, started: 0, reports, directory }, receiver)
     }
 
     /// Fetches these from now on. Before anything is served, so that no answer lacks them.
@@ -132,7 +134,7 @@ impl Collector {
         self.started += 1;
         let Polling { checker, interval, timeout } = &self.polling;
         let (checker, reports) = (Arc::clone(checker), self.reports.0.clone());
-        let peer = Peer::new(self.started, entry.url.clone(), *timeout, checker, reports);
+        let peer = Peer::new(self.started, entry.url.clone(), *timeout, checker, reports, Arc::clone(&self.directory));
         self.running.insert(self.started, self.pollers.spawn(poll::poll(peer, first, *interval)));
         if let Some(before) = self.roster.put(entry, self.started) {
             self.stop(before);
@@ -156,14 +158,14 @@ impl Collector {
         let before = Arc::clone(&self.latest.borrow());
         let mut next = self.roster.state().clone();
         (next.seq, next.at) = (before.seq + 1, star_wire::now());
-        let event = next.since(&before);
-        let news = event.is_some();
+        let difference = next.since(&before);
+        let news = difference.is_some();
         if !news {
             (next.seq, next.at) = (before.seq, before.at);
         }
         let next = Arc::new(next);
-        if let Some(event) = event {
-            self.history.record(event, &next);
+        if let Some(difference) = difference {
+            self.history.record(difference, &next);
         }
         // Who waits for news is not woken by a latency.
         self.latest.send_if_modified(|latest| {

@@ -13,7 +13,7 @@ use star_wire::status::{StatusBody, Target};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use crate::graph::{Snapshot, render};
-use crate::peer::{Content, Listed, Report, key};
+use crate::peer::{Content, Listed, Report};
 use crate::resource::Entry;
 use crate::roster::Roster;
 
@@ -51,7 +51,10 @@ fn report(poller: u64, response: Option<Response>) -> Report {
         }
         Some(response) => {
             let StatusBody { status } = serde_json::from_str(response.json.get()).expect("the sample holds statuses");
-            let listed = |target: Arc<Target>| Listed { key: key(&target.url), target };
+            let listed = |target: Arc<Target>| {
+                let Target { url, id, observation, reachable: _ } = Arc::unwrap_or_clone(target);
+                (Arc::new(Listed::new(url, id)), observation)
+            };
             let targets = Ok(status.targets.into_iter().map(listed).collect());
             let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Ok(Bytes::new()) };
             (Ok(answer), Content::Fetched { response: Some(Arc::new(response)), targets })

@@ -47,6 +47,13 @@ pub(crate) struct Row {
     pub(crate) edges: Vec<RowEdge>,
 }
 
+/// What leads from one state to the next.
+pub(crate) enum Difference {
+    /// There are other nodes than before: the next state as a whole.
+    Nodes,
+    Patch(Patch),
+}
+
 impl Snapshot {
     pub(crate) fn new(at: Timestamp) -> Self {
         Self { seq: 0, at, names: Arc::default(), rows: Vec::new(), responses: Vec::new(), rendered: OnceLock::new() }
@@ -120,10 +127,18 @@ impl Snapshot {
         Event::Snapshot(WireSnapshot { seq: self.seq, at: self.at, nodes: nodes.collect(), rows: rows.collect() })
     }
 
+    /// The event that tells those who know the state before of this one.
+    pub(crate) fn event_of(&self, difference: Difference) -> Event {
+        match difference {
+            Difference::Nodes => self.event(),
+            Difference::Patch(patch) => Event::Patch(patch),
+        }
+    }
+
     /// What leads from `before` to this state; `None` if nobody would see a difference.
-    pub(crate) fn since(&self, before: &Self) -> Option<Event> {
+    pub(crate) fn since(&self, before: &Self) -> Option<Difference> {
         if !Arc::ptr_eq(&self.names, &before.names) {
-            return Some(self.event());
+            return Some(Difference::Nodes);
         }
         let (mut nodes, mut rows, mut edges) = (Vec::new(), Vec::new(), Vec::new());
         for (source, (new, old)) in self.rows.iter().zip(&before.rows).enumerate() {
@@ -146,7 +161,7 @@ impl Snapshot {
             }
         }
         let same = nodes.is_empty() && rows.is_empty() && edges.is_empty();
-        (!same).then_some(Event::Patch(Patch { seq: self.seq, prev: before.seq, at: self.at, nodes, rows, edges }))
+        (!same).then_some(Difference::Patch(Patch { seq: self.seq, prev: before.seq, at: self.at, nodes, rows, edges }))
     }
 
     /// Does to this state what `patch` tells.
@@ -174,12 +189,12 @@ impl Snapshot {
     }
 }
 
-/// Whether it is a transition. Another latency or another wording is none.
+/// Whether it is a transition. Another latency or another wording is not.
 fn differ(new: &Observation, old: &Observation) -> bool {
     !new.agrees(old) || new.since != old.since
 }
 
-/// Without the latency, which is no transition.
+/// Without the latency, which is not a transition.
 fn timeless(observation: &Observation) -> Observation {
     Observation { latency_ms: None, ..observation.clone() }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use star_wire::Timestamp;
-use star_wire::event::{Event, History as WireHistory};
+use star_wire::event::{Event, History as WireHistory, Patch};
 
-use crate::graph::Snapshot;
+use crate::graph::{Difference, Snapshot};
 
-/// What is kept at the most.
+/// What is kept at most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Changes of a node or an edge.
@@ -37,18 +37,14 @@ pub(crate) struct History {
 enum Entry {
     /// The set of nodes changed: the state as a whole, sharing its rows with the states around it.
     Snapshot(Arc<Snapshot>),
-    Patch(Arc<Event>),
+    Patch(Arc<Patch>),
 }
 
 impl Entry {
     fn at(&self) -> Timestamp {
         match self {
             Self::Snapshot(snapshot) => snapshot.at,
-            Self::Patch(event) => match &**event {
-                Event::Patch(patch) => patch.at,
-                Event::Snapshot(snapshot) => snapshot.at,
-                Event::Heartbeat(heartbeat) => heartbeat.at,
-            },
+            Self::Patch(patch) => patch.at,
         }
     }
 
@@ -56,13 +52,10 @@ impl Entry {
     fn weight(&self) -> usize {
         match self {
             Self::Snapshot(snapshot) => snapshot.size(),
-            Self::Patch(event) => match &**event {
-                Event::Patch(patch) => {
-                    let rows = patch.rows.iter().map(|row| row.edges.len()).sum::<usize>();
-                    patch.nodes.len() + rows + patch.edges.iter().map(|row| row.changed.len()).sum::<usize>()
-                }
-                _ => 1,
-            },
+            Self::Patch(patch) => {
+                let rows = patch.rows.iter().map(|row| row.edges.len()).sum::<usize>();
+                patch.nodes.len() + rows + patch.edges.iter().map(|row| row.changed.len()).sum::<usize>()
+            }
         }
     }
 }
@@ -72,11 +65,11 @@ impl History {
         Self { bounds, oldest, changes: 0, entries: VecDeque::new() }
     }
 
-    /// Records that `event` led to `snapshot`.
-    pub(crate) fn record(&mut self, event: Event, snapshot: &Arc<Snapshot>) {
-        let entry = match event {
-            Event::Snapshot(_) => Entry::Snapshot(Arc::new(snapshot.without_responses())),
-            patch => Entry::Patch(Arc::new(patch)),
+    /// Records that `difference` led to `snapshot`.
+    pub(crate) fn record(&mut self, difference: Difference, snapshot: &Arc<Snapshot>) {
+        let entry = match difference {
+            Difference::Nodes => Entry::Snapshot(Arc::new(snapshot.without_responses())),
+            Difference::Patch(patch) => Entry::Patch(Arc::new(patch)),
         };
         self.changes += entry.weight();
         self.entries.push_back(entry);
@@ -94,11 +87,7 @@ impl History {
             self.changes -= entry.weight();
             match entry {
                 Entry::Snapshot(snapshot) => self.oldest = snapshot,
-                Entry::Patch(event) => {
-                    if let Event::Patch(patch) = &*event {
-                        Arc::make_mut(&mut self.oldest).apply(patch);
-                    }
-                }
+                Entry::Patch(patch) => Arc::make_mut(&mut self.oldest).apply(&patch),
             }
         }
     }
@@ -107,7 +96,7 @@ impl History {
     pub(crate) fn body(&self) -> WireHistory {
         let later = self.entries.iter().map(|entry| match entry {
             Entry::Snapshot(snapshot) => snapshot.event(),
-            Entry::Patch(event) => Event::clone(event),
+            Entry::Patch(patch) => Event::Patch(Patch::clone(patch)),
         });
         WireHistory { events: std::iter::once(self.oldest.event()).chain(later).collect() }
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use star_daemon::check::{Checker, Resolver};
 use star_daemon::serve::{self, Limits};
-use star_daemon::{cli, supervise};
+use star_daemon::{cli, process, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -45,10 +45,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn start(args: Args) -> anyhow::Result<ExitCode> {
     let (config, guard, listen, logs) = args.resolve()?;
     let daemon = async |listener, shutdown| {
-        let checker = Checker::new(Resolver::from_system()?, guard);
+        let checker = Checker::new(Resolver::from_system(), guard);
         run(config, checker, listener, shutdown).await
     };
-    cli::until_signal(listen, logs, daemon).await
+    process::run(listen, logs, daemon).await
 }
 
 /// Fetches and serves until `shutdown`.

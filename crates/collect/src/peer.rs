@@ -1,6 +1,7 @@
 //! One poller for each resource: fetches its status, held by the peer until there is news where the peer can.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::header::{ETAG, IF_NONE_MATCH};
@@ -10,7 +11,7 @@ use serde_json::value::RawValue;
 use star_daemon::check::{Answer, Ask, Check, Checker, Failure};
 use star_daemon::poll::{Next, Subject};
 use star_daemon::target::TargetUrl;
-use star_wire::observation::Reason;
+use star_wire::observation::{Observation, Reason};
 use star_wire::response::Response;
 use star_wire::status::{StatusBody, Target};
 use tokio::sync::mpsc::Sender;
@@ -49,21 +50,47 @@ pub(crate) enum Content {
     /// The same as the last time.
     Unchanged,
     /// A body: the response, if it is JSON; and the targets, if it is a status.
-    Fetched { response: Option<Arc<Response>>, targets: Result<Vec<Listed>, Failure> },
+    Fetched { response: Option<Arc<Response>>, targets: Result<Vec<(Arc<Listed>, Observation)>, Failure> },
 }
 
-/// A target as a probe lists it.
-#[derive(Clone, Debug)]
+/// A target as probes list it.
+#[derive(Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Listed {
-    pub(crate) target: Arc<Target>,
-    /// Its URL in normal form, for comparison.
+    pub(crate) url: String,
+    pub(crate) id: Option<String>,
+    /// Its URL in normal form, for comparison: two that mean the same are the same. What is not a URL stays as it is.
     pub(crate) key: Arc<str>,
 }
 
 impl Listed {
-    /// What it is told from others by.
-    pub(crate) fn name(&self) -> (&str, Option<&str>) {
-        (&self.target.url, self.target.id.as_deref())
+    pub(crate) fn new(url: String, id: Option<String>) -> Self {
+        let key = match TargetUrl::parse(&url) {
+            Ok(url) => Arc::clone(url.normal()),
+            Err(_) if url.contains("://") => url.as_str().into(),
+            Err(_) => format!("http://{url}").into(),
+        };
+        Self { url, id, key }
+    }
+}
+
+/// All targets that any probe lists, by URL and id, each once: most probes list the same. Also, parsing a thousand URLs
+/// costs more than all the rest, and a probe's list hardly ever changes.
+#[derive(Default)]
+pub(crate) struct Directory(HashMap<(String, Option<String>), Arc<Listed>>);
+
+impl Directory {
+    fn find(&mut self, url: String, id: Option<String>) -> Arc<Listed> {
+        let (all, name) = (&mut self.0, (url, id));
+        if let Some(known) = all.get(&name) {
+            return Arc::clone(known);
+        }
+        if all.len() == all.capacity() {
+            // Before it grows: what nobody lists any more.
+            all.retain(|_, listed| Arc::strong_count(listed) > 1);
+        }
+        let listed = Arc::new(Listed::new(name.0.clone(), name.1.clone()));
+        all.insert(name, Arc::clone(&listed));
+        listed
     }
 }
 
@@ -77,7 +104,8 @@ pub(crate) struct Peer {
     /// Names what is known of a peer that holds its answers.
     etag: Option<HeaderValue>,
     sampled: Instant,
-    keys: Vec<(String, Arc<str>)>,
+    /// Shared by all pollers; locked for as long as it takes to read one list.
+    directory: Arc<Mutex<Directory>>,
 }
 
 impl Peer {
@@ -87,9 +115,9 @@ impl Peer {
         timeout: Duration,
         checker: Arc<Checker>,
         reports: Sender<Report>,
+        directory: Arc<Mutex<Directory>>,
     ) -> Self {
-        let (etag, keys) = (None, Vec::new());
-        Self { poller, url, timeout, checker, reports, etag, sampled: Instant::now(), keys }
+        Self { poller, url, timeout, checker, reports, etag: None, sampled: Instant::now(), directory }
     }
 
     fn ask(&self) -> Ask {
@@ -118,7 +146,7 @@ impl Peer {
         Content::Fetched { response, targets: self.targets(answer.status, body) }
     }
 
-    fn targets(&mut self, code: StatusCode, body: &Bytes) -> Result<Vec<Listed>, Failure> {
+    fn targets(&self, code: StatusCode, body: &Bytes) -> Result<Vec<(Arc<Listed>, Observation)>, Failure> {
         let invalid = |message: String| Failure { reason: Reason::InvalidResponse, message };
         let StatusBody { status } = serde_json::from_slice(body).map_err(|error| {
             invalid(format!(
@@ -137,17 +165,15 @@ impl Peer {
         if count > MAX_TARGETS {
             return Err(invalid(format!("its status lists {count} targets; at most {MAX_TARGETS} can be shown")));
         }
-        // Parsing a thousand URLs costs more than all the rest, and a probe's list hardly ever changes.
-        self.keys.truncate(count);
-        for (index, target) in status.targets.iter().enumerate() {
-            match self.keys.get_mut(index) {
-                Some((url, _)) if *url == target.url => {}
-                Some(known) => *known = (target.url.clone(), key(&target.url)),
-                None => self.keys.push((target.url.clone(), key(&target.url))),
-            }
-        }
-        let keys = self.keys.iter().map(|(_, key)| Arc::clone(key));
-        Ok(status.targets.into_iter().zip(keys).map(|(target, key)| Listed { target, key }).collect())
+        let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
+        let targets = status.targets.into_iter().map(|target| {
+            let Target { url, id, observation, reachable: _ } = Arc::unwrap_or_clone(target);
+            (directory.find(url, id), observation)
+        });
+        // Anew: the vector that was parsed into is longer, and its elements were larger.
+        let mut listed = Vec::with_capacity(count);
+        listed.extend(targets);
+        Ok(listed)
     }
 }
 
@@ -175,11 +201,21 @@ impl Subject for Peer {
     }
 }
 
-/// A URL in normal form: two that mean the same are the same. What is no URL stays as it is.
-pub(crate) fn key(url: &str) -> Arc<str> {
-    match TargetUrl::parse(url) {
-        Ok(url) => Arc::clone(url.normal()),
-        Err(_) if url.contains("://") => url.into(),
-        Err(_) => format!("http://{url}").into(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_list_is_kept_once_and_what_nobody_lists_any_more_is_not() {
+        let mut directory = Directory::default();
+        let mut find = |url: &str| directory.find(url.to_owned(), None);
+        let known = find("b:80/status");
+        assert!(Arc::ptr_eq(&known, &find("b:80/status")));
+        assert_eq!(&*known.key, "http://b/status");
+        for number in 0..10_000 {
+            find(&format!("http://a/{number}"));
+        }
+        assert!(Arc::ptr_eq(&known, &find("b:80/status")));
+        assert!(directory.0.len() < 100, "{}", directory.0.len());
     }
 }

@@ -30,13 +30,13 @@ pub enum Invalid {
     #[error("the id is {0} bytes long; give at most {MAX_ID}")]
     LongId(usize),
     /// It cannot be told from another by reading it.
-    #[error("the id `{0}` has control characters or blanks at its ends; leave them out")]
+    #[error("the id `{0}` has control or invisible characters, or blanks at its ends; leave them out")]
     UnreadableId(String),
     /// A route of ours has this name.
     #[error("the id `{0}` is taken by /responses/example; choose another")]
     ReservedId(String),
-    /// A target that is no resource is named by its URL.
-    #[error("the id `{0}` reads as a URL, as those of targets that are no resource do; choose another")]
+    /// A target that is not a resource is named by its URL.
+    #[error("the id `{0}` reads as a URL, as those of targets that are not resources do; choose another")]
     UrlId(String),
     /// Its URL cannot be checked.
     #[error(transparent)]
@@ -48,7 +48,7 @@ pub enum Invalid {
 pub(crate) enum FileError {
     #[error("cannot be read; name a file that can")]
     Unreadable(#[source] std::io::Error),
-    #[error("is no JSON array of {{\"id\":…,\"url\":…}}")]
+    #[error("is not a JSON array of {{\"id\":…,\"url\":…}}")]
     Json(#[source] serde_json::Error),
     #[error("resource {number}, `{id}`")]
     Resource { number: usize, id: String, source: Invalid },
@@ -66,7 +66,7 @@ impl TryFrom<Resource> for Entry {
         if id.len() > MAX_ID {
             return Err(Invalid::LongId(id.len()));
         }
-        if id.chars().any(char::is_control) || id.trim() != id {
+        if id.chars().any(is_invisible) || id.trim() != id {
             return Err(Invalid::UnreadableId(id.escape_default().to_string()));
         }
         if id == "example" {
@@ -77,6 +77,14 @@ impl TryFrom<Resource> for Entry {
         }
         Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
     }
+}
+
+/// Whether a reader cannot see the character: a control, a separator of lines, or one of those without a width, which
+/// also turn the text around them (Unicode's Cc, Zl, Zp, and Cf as far as it is invisible).
+fn is_invisible(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 impl From<&Entry> for Resource {
@@ -120,6 +128,10 @@ mod tests {
             ("", "http://a/", "empty; name"),
             (&*"x".repeat(MAX_ID + 1), "http://a/", "254 bytes"),
             ("a\nb", "http://a/", "`a\\nb` has control"),
+            ("a\u{200b}", "http://a/", "`a\\u{200b}` has control or invisible"),
+            ("a\u{202e}b", "http://a/", "`a\\u{202e}b` has control or invisible"),
+            ("a\u{2066}b", "http://a/", "leave them out"),
+            ("\u{feff}a", "http://a/", "leave them out"),
             (" a", "http://a/", "blanks"),
             ("example", "http://a/", "/responses/example; choose"),
             ("http://a", "http://a/", "reads as a URL"),

@@ -95,12 +95,12 @@ impl Roster {
         for (place, member) in resources {
             urls.entry(Arc::clone(member.entry.url.normal())).or_default().push(place);
         }
-        // A target that is no resource has a node of its own, behind the resources.
+        // A target that is not a resource has a node of its own, behind the resources.
         let mut strangers = BTreeMap::new();
         let listed = || self.members.iter().flat_map(|member| &member.listed);
-        let by_id = |listed: &Listed| listed.target.id.as_deref().and_then(|id| ids.get(id).copied());
+        let by_id = |listed: &Listed| listed.id.as_deref().and_then(|id| ids.get(id).copied());
         for listed in listed().filter(|listed| by_id(listed).is_none() && !urls.contains_key(&listed.key)) {
-            strangers.entry(Arc::clone(&listed.key)).or_insert_with(|| Arc::from(listed.target.url.as_str()));
+            strangers.entry(Arc::clone(&listed.key)).or_insert_with(|| Arc::from(listed.url.as_str()));
         }
         let resources =
             self.members.iter().map(|Member { entry: Entry { id, url }, .. }| (id, Arc::from(url.as_str())));
@@ -147,7 +147,7 @@ struct Member {
     observation: Observation,
     response: Option<Arc<Response>>,
     /// What its last status listed, and since when each target is as it is.
-    listed: Vec<Listed>,
+    listed: Vec<Arc<Listed>>,
     found: Vec<Observation>,
     /// Whether that still holds: not when the resource could not be asked the last time.
     known: bool,
@@ -164,8 +164,8 @@ impl Member {
     fn take(&mut self, Report { poller: _, check, content }: Report) -> Change {
         let before = std::mem::take(&mut self.observation);
         let was_known = self.known;
-        let mut observation = check.observation(&before);
-        // How long the peer took to answer tells nothing, when it was asked to take its time.
+        let mut observation = check.observation();
+        // How long the peer took to answer says nothing, when it was asked to take its time.
         observation.latency_ms = None;
         let change = match content {
             Content::Unchanged => {
@@ -189,10 +189,8 @@ impl Member {
                 }
             }
         };
-        if (observation.state, observation.reason) == (before.state, before.reason) {
-            observation.since = before.since;
-        } else {
-            observation.since = Some(star_wire::now());
+        let observation = observation.after(Some(&before), star_wire::now());
+        if observation.since != before.since {
             let (id, reason) = (&self.entry.id, observation.reason.map(tracing::field::display));
             let why = observation.message.as_deref();
             match observation.state {
@@ -205,21 +203,22 @@ impl Member {
         change.max(if changed { Change::Row } else { Change::Nothing })
     }
 
-    fn list(&mut self, listed: Vec<Listed>) -> Change {
+    fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>) -> Change {
         let now = star_wire::now();
-        let same = listed.iter().map(Listed::name).eq(self.listed.iter().map(Listed::name));
-        let found = if same {
-            let pairs = listed.iter().zip(&self.found);
-            pairs.map(|(listed, before)| settle(&listed.target.observation, Some(before), now)).collect()
-        } else {
-            let before: HashMap<_, _> = self.listed.iter().map(Listed::name).zip(&self.found).collect();
-            let before = |listed: &Listed| before.get(&listed.name()).copied();
-            listed.iter().map(|listed| settle(&listed.target.observation, before(listed), now)).collect()
-        };
-        (self.listed, self.found) = (listed, found);
-        if same {
+        if told.iter().map(|(listed, _)| listed).eq(&self.listed) {
+            for (found, (_, told)) in self.found.iter_mut().zip(told) {
+                *found = settle(told, Some(found), now);
+            }
             return Change::Row;
         }
+        let before: HashMap<_, _> = self.listed.drain(..).zip(self.found.drain(..)).collect();
+        (self.listed, self.found) = told
+            .into_iter()
+            .map(|(listed, told)| {
+                let found = settle(told, before.get(&listed), now);
+                (listed, found)
+            })
+            .unzip();
         // They lead to the old list. A further report may come before the links are made anew.
         self.links.clear();
         Change::Links
@@ -239,10 +238,10 @@ impl Member {
 }
 
 /// Since when a target is as its probe says: as the probe knows, or else as we saw.
-fn settle(told: &Observation, before: Option<&Observation>, now: Timestamp) -> Observation {
-    let before = before.filter(|before| (before.state, before.reason) == (told.state, told.reason));
+fn settle(told: Observation, before: Option<&Observation>, now: Timestamp) -> Observation {
     let since = told.since.map(|since| since.min(now));
-    Observation { since: since.or_else(|| before?.since).or(Some(now)), ..told.clone() }
+    let seen = told.after(before, now);
+    Observation { since: since.or(seen.since), ..seen }
 }
 
 #[cfg(test)]

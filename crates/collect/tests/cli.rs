@@ -55,8 +55,8 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     };
     let resources = |name, content, parts: &[&str]| refuses_file("--resources-file", name, content, parts);
     resources("none.json", None, &["cannot be read", "name a file"]);
-    resources("text.json", Some("[{]"), &["is no JSON array of", "line 1 column 3"]);
-    resources("object.json", Some("{}"), &["is no JSON array of"]);
+    resources("text.json", Some("[{]"), &["is not a JSON array of", "line 1 column 3"]);
+    resources("object.json", Some("{}"), &["is not a JSON array of"]);
     resources(
         "id.json",
         Some(r#"[{"id":"A","url":"b"},{"id":"","url":"b"}]"#),

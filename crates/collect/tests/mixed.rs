@@ -37,7 +37,7 @@ fn edges(graph: &Graph) -> Vec<(&str, &str, State, Option<Reason>)> {
 }
 
 async fn probe(urls: &[String]) -> Probe {
-    let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1).unwrap();
+    let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1);
     Probe::start(urls, resolver, INTERVAL, INTERVAL).await
 }
 

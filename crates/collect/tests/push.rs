@@ -60,7 +60,7 @@ async fn a_verdict_reaches_an_event_stream_within_100_ms() {
         }
     })
     .await;
-    let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1).unwrap();
+    let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1);
     let probe = Probe::start(&[target.url()], resolver, CHECKS, Duration::from_secs(1)).await;
     let url = format!("http://{}/status", probe.address);
     let collector = Collector::start(&[("P", &url)], Duration::from_secs(1)).await;

@@ -8,10 +8,11 @@ mod collector;
 mod fixture;
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Method;
+use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use star_wire::observation::Reason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -124,7 +125,7 @@ async fn what_cannot_be_a_resource_is_refused_with_the_reason_and_nothing_is_los
         (json!({"id": "A", "url": "http://a b/"}).to_string(), "`http://a b/`"),
         (entry(""), "the id is empty"),
         (entry(&"x".repeat(254)), "254 bytes"),
-        (entry("a\nb"), "control characters"),
+        (entry("a\nb"), "control or invisible"),
         (entry(" a"), "blanks"),
         (entry("example"), "/responses/example"),
         (entry("http://a"), "reads as a URL"),
@@ -165,6 +166,15 @@ async fn who_may_not_change_the_resources_cannot() {
     assert_eq!(try_as(&open, &[EVIL]).await, [403, 403]);
     assert_eq!(try_as(&open, &[EVIL, TOKEN]).await, [403, 403]);
 
+    for proxied in ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"] {
+        assert_eq!(try_as(&open, &[(proxied, "x")]).await, [403, 403], "{proxied}");
+        assert_eq!(try_as(&guarded, &[(proxied, "x"), TOKEN]).await, DONE, "{proxied}");
+    }
+    // From there a service mesh hands on what came from afar.
+    let mesh = Client::builder().local_address(IpAddr::from([127, 0, 0, 6])).build().unwrap();
+    let delete = mesh.delete(format!("http://{}/resources/A", open.address)).send().await.unwrap();
+    assert_eq!(delete.status(), 403);
+
     assert_eq!(try_as(&guarded, &[]).await, DONE);
     assert_eq!(try_as(&guarded, &[EVIL, TOKEN]).await, DONE);
     for wrong in [None, Some("Bearer secreT"), Some("Bearer secret1"), Some("Bearer "), Some("Basic secret")] {
@@ -193,6 +203,39 @@ async fn a_metadata_address_is_refused_however_it_is_written() {
     let refused = Some(Reason::AddressRefused);
     until(async || collector.graph().await.nodes, |nodes| nodes.iter().all(|node| node.observation.reason == refused))
         .await;
+}
+
+#[tokio::test]
+async fn a_peers_texts_are_bounded() {
+    let text = |size| "x".repeat(size);
+    let targets = |size| {
+        [
+            json!({"reachable": true, "url": text(size)}),
+            json!({"reachable": true, "url": "http://a/", "id": text(size)}),
+            json!({"reachable": false, "url": "http://a/", "message": text(size)}),
+        ]
+    };
+    let (mut bodies, mut urls) = (targets(2048).to_vec(), Vec::new());
+    bodies.extend(targets(2049));
+    for target in bodies {
+        let body = json!({"status": {"targets": [target]}}).to_string();
+        urls.push(
+            Fixture::answering(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await.url(),
+        );
+    }
+    let resources: Vec<_> = ["A", "B", "C", "D", "E", "F"].into_iter().zip(urls.iter().map(String::as_str)).collect();
+    let collector = Collector::start(&resources, INTERVAL).await;
+    let told = async || {
+        let nodes = collector.graph().await.nodes.into_iter().take(6).map(|node| node.observation);
+        nodes.map(|node| (node.since.is_some(), node.reason, node.message)).collect::<Vec<_>>()
+    };
+    let told = until(told, |told| told.iter().all(|(fetched, ..)| *fetched)).await;
+    let (good, bad) = told.split_at(3);
+    assert!(good.iter().all(|(_, reason, _)| reason.is_none()), "{good:?}");
+    for (_, reason, message) in bad {
+        assert_eq!(*reason, Some(Reason::InvalidResponse));
+        assert!(message.as_ref().unwrap().contains("more than 2048 bytes of text"), "{message:?}");
+    }
 }
 
 /// Sends the beginning of a POST; what came back by the end of the connection, and when.

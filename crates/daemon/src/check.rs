@@ -20,9 +20,10 @@ use star_wire::observation::{Observation, Reason, State};
 use tokio::time::{Instant, timeout_at};
 
 use crate::target::{Host, TargetUrl};
+use resolve::Problem;
 
 pub use guard::Guard;
-pub use resolve::{Resolver, ResolverError};
+pub use resolve::Resolver;
 
 /// What a check asks for, and how long it may take.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ pub struct Ask {
     pub wait: Duration,
     /// Request headers beyond those that every check sends.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// How many bytes of the body to read at the most; `None` leaves it unread.
+    /// How many bytes of the body to read at most; `None` leaves it unread.
     pub body_limit: Option<usize>,
 }
 
@@ -54,9 +55,9 @@ pub struct Check {
 }
 
 impl Check {
-    /// What the check tells of its target, of which `before` was known.
-    pub fn observation(&self, before: &Observation) -> Observation {
-        let mut observation = match &self.outcome {
+    /// What the check tells of its target, not dated.
+    pub fn observation(&self) -> Observation {
+        match &self.outcome {
             Ok(answer) => Observation {
                 state: State::Reachable,
                 status_code: Some(answer.status.as_u16()),
@@ -69,10 +70,7 @@ impl Check {
                 message: Some(failure.message.as_str().into()),
                 ..Observation::default()
             },
-        };
-        let same = (observation.state, observation.reason) == (before.state, before.reason);
-        observation.since = before.since.filter(|_| same).or_else(|| Some(star_wire::now()));
-        observation
+        }
     }
 }
 
@@ -164,8 +162,12 @@ impl Checker {
         let addresses = match &target.host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => {
-                let addresses =
-                    self.resolver.resolve(name, deadline).await.map_err(|problem| problem.at(name, time))?;
+                let mut problem = Problem::Silence;
+                let resolved = within(deadline, self.resolver.resolve(name, &mut problem)).await;
+                let addresses = match resolved {
+                    Ok(resolved) => resolved.map_err(|problem| problem.at(name, time))?,
+                    Err(late) => return Err(late.means(|| problem.at(name, time))),
+                };
                 phases.dns = Some(take_lap());
                 addresses
             }
@@ -189,7 +191,7 @@ impl Checker {
     }
 }
 
-/// How late a time-out may be noticed. If it is later, this machine stood still, and that is no verdict on the target.
+/// How late a time-out may be noticed. If it is later, this machine stood still, and that is not a verdict on the target.
 const STALL: Duration = Duration::from_millis(100);
 
 /// That something did not end in time.

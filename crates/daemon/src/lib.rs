@@ -7,12 +7,14 @@
 //! | [`poll`] | when the next check starts |
 //! | [`serve`] | HTTP to anybody, within bounds |
 //! | [`cli`] | arguments to a running process, and its last line when it fails |
+//! | [`process`] | a daemon's log, listener and signals |
 //! | [`telemetry`] | logs |
 //! | [`supervise`] | signals, and the end of a task |
 
 pub mod check;
 pub mod cli;
 pub mod poll;
+pub mod process;
 pub mod serve;
 pub mod supervise;
 pub mod target;

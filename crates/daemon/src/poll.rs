@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
-/// The least time between the starts of two polls of one subject, whatever it answers.
+/// The least time between the starts of two polls of one subject, whatever it answers; or half the interval, if that is
+/// less: a start is always a little late, and the next slot must not be lost for it.
 pub const MIN_SPACING: Duration = Duration::from_millis(100);
 
 /// Something that is polled, again and again.
@@ -26,7 +27,7 @@ pub enum Next {
 
 /// Polls `subject` at `first` and then once in each `interval`. Never ends by itself.
 pub async fn poll(mut subject: impl Subject, first: Instant, interval: Duration) {
-    let mut slots = interval_at(first, interval);
+    let (mut slots, spacing) = (interval_at(first, interval), MIN_SPACING.min(interval / 2));
     // After a long poll the next slot comes at once, and the ones after it where they were.
     slots.set_missed_tick_behavior(MissedTickBehavior::Skip);
     slots.tick().await;
@@ -35,11 +36,11 @@ pub async fn poll(mut subject: impl Subject, first: Instant, interval: Duration)
         if subject.poll().await == Next::Slot {
             slots.tick().await;
         }
-        sleep_until(started + MIN_SPACING).await;
+        sleep_until(started + spacing).await;
     }
 }
 
-/// Into how many parts an interval is divided at the most. Of more subjects than that, some start together: that is still
+/// Into how many parts an interval is divided at most. Of more subjects than that, some start together: that is still
 /// spread, and a machine that wakes up once for ten checks spends half as much on each.
 const PARTS: usize = 100;
 
@@ -72,10 +73,14 @@ mod tests {
     }
 
     async fn polls_at(script: Vec<(u64, Next)>, until: u64) -> Vec<u128> {
+        polls_every(Duration::from_secs(1), script, until).await
+    }
+
+    async fn polls_every(interval: Duration, script: Vec<(u64, Next)>, until: u64) -> Vec<u128> {
         let polled = Arc::default();
         let since = Instant::now();
         let subject = Scripted { script, polled: Arc::clone(&polled), since };
-        let polling = poll(subject, since + Duration::from_millis(250), Duration::from_secs(1));
+        let polling = poll(subject, since + Duration::from_millis(250), interval);
         let _ = tokio::time::timeout(Duration::from_millis(until), polling).await;
         polled.lock().unwrap().clone()
     }
@@ -84,6 +89,12 @@ mod tests {
     async fn a_slow_check_does_not_shift_the_ones_after_it() {
         let script = vec![(900, Next::Slot), (0, Next::Slot), (1000, Next::Slot)];
         assert_eq!(polls_at(script, 4500).await, [250, 1250, 2250, 3250, 4250]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_start_costs_the_shortest_interval_no_later_slot() {
+        let polled = polls_every(Duration::from_millis(100), vec![(140, Next::Slot)], 700).await;
+        assert_eq!(polled, [250, 390, 450, 550, 650]);
     }
 
     #[tokio::test(start_paused = true)]

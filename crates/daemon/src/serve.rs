@@ -24,7 +24,7 @@ use tower::Service;
 /// What a server bears.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many connections are open at the most; a further one is answered 503 and closed.
+    /// How many connections are open at most; a further one is answered 503 and closed.
     pub connections: usize,
     /// How long a client may take to send a request's head; an idle connection is closed after it, too.
     pub head: Duration,

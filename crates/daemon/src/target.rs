@@ -29,11 +29,11 @@ pub(crate) enum Host {
     Name(Arc<str>),
 }
 
-/// Why a string is no [`TargetUrl`].
+/// Why a string is not a [`TargetUrl`].
 #[derive(Debug, thiserror::Error)]
 pub enum TargetUrlError {
     /// Not a URL at all.
-    #[error("`{url}` is no URL ({problem}); give http://HOST:PORT/PATH")]
+    #[error("`{url}` is not a URL ({problem}); give http://HOST:PORT/PATH")]
     Syntax {
         /// What was given.
         url: String,
@@ -58,10 +58,10 @@ impl TargetUrl {
     ///
     /// # Errors
     ///
-    /// When it is no URL, has another scheme, or holds credentials.
+    /// When it is not a URL, has another scheme, or holds credentials.
     pub fn parse(given: &str) -> Result<Self, TargetUrlError> {
         let syntax = |problem: String| TargetUrlError::Syntax { url: given.to_owned(), problem };
-        // What stands behind the first of these is no scheme any more.
+        // What stands behind the first of these is not a scheme any more.
         let absolute = match given.split(['/', '?', '#']).next().is_some_and(|start| start.ends_with(':')) {
             true => given.to_owned(),
             false => format!("http://{}", given.trim_start()),
@@ -147,9 +147,9 @@ mod tests {
     #[test]
     fn what_is_no_url_says_what_and_the_cure() {
         for (given, part) in [
-            ("", "no URL (empty host)"),
-            ("http://", "no URL (empty host)"),
-            ("http://a b/", "no URL"),
+            ("", "not a URL (empty host)"),
+            ("http://", "not a URL (empty host)"),
+            ("http://a b/", "not a URL"),
             ("a:99999", "invalid port number"),
             ("ftp://a/", "scheme `ftp`; give an http or https"),
             ("http://u:p@a/", "credentials"),

@@ -138,6 +138,19 @@ async fn two_thousand_idle_connections_delay_nobody() {
 }
 
 #[tokio::test]
+async fn a_head_beyond_16_kib_is_told_so() {
+    let server = Server::start(Limits::default()).await;
+    for (size, code) in [(15, "200"), (17, "431")] {
+        let mut stream = server.connect().await;
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(size * 1024));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(std::str::from_utf8(&answer).unwrap(), format!("HTTP/1.1 {code}"), "{size} KiB");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed_in_time() {
     let server = Server::start(Limits { head: Duration::from_millis(200), ..Limits::default() }).await;
     closed(server.connect().await).await;

@@ -125,7 +125,7 @@ pub(crate) fn folder() -> anyhow::Result<Folder> {
     let found = fs::symlink_metadata(&base)?;
     ensure!(
         found.is_dir() && found.uid() == getuid().as_raw() && found.mode() & 0o077 == 0,
-        "{} is no folder that only you may enter; set XDG_RUNTIME_DIR to one",
+        "{} is not a folder that only you may enter; set XDG_RUNTIME_DIR to one",
         base.display()
     );
     for (pid, folder) in labs() {

@@ -148,7 +148,7 @@ struct UpArgs {
     #[arg(long, conflicts_with = "filenames")]
     loopback: bool,
     /// Port of the page on 127.0.0.1 [default: 9001, or the next one that is free]
-    #[arg(long, value_name = "PORT", env = "STAR_LAB_PORT")]
+    #[arg(long, value_name = "PORT", env = "STAR_LAB_PORT_NUMBER")]
     port: Option<u16>,
 }
 
@@ -363,7 +363,7 @@ async fn on_loopback(port: Option<u16>, shutdown: CancellationToken) -> anyhow::
 /// Waits until the page at `url` answers.
 async fn answers(url: &str) -> anyhow::Result<()> {
     let page = TargetUrl::parse(url)?;
-    let checker = Checker::new(Resolver::from_system()?, Guard::Open);
+    let checker = Checker::new(Resolver::from_system(), Guard::Open);
     let waiting = async {
         while checker.check(&page, &Ask::head(START)).await.outcome.is_err() {
             sleep(AGAIN).await;

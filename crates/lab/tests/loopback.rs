@@ -6,8 +6,11 @@
 mod lab;
 
 use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
 
-use lab::{Lab, User, is_alive, program, wait};
+use lab::{Lab, User, folder, is_alive, program, wait};
 use rustix::process::{Pid, Signal, kill_process};
 
 fn start(name: &str) -> Lab {
@@ -45,6 +48,32 @@ fn a_pod_that_ends_by_itself_starts_again() {
         || format!("{:?}, before {before:?}", lab.processes()),
     );
     lab.wait_for(OPEN);
+}
+
+#[test]
+fn pods_start_again_though_the_program_has_been_built_anew() {
+    let runtime = folder("rebuilt", User::Me);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuilt");
+    let _ = fs::remove_file(&path);
+    fs::hard_link(env!("CARGO_BIN_EXE_star-lab"), &path).unwrap();
+    let mut up = Command::new(&path);
+    up.env("XDG_RUNTIME_DIR", &runtime).args(["up", "--loopback", "--port=0"]);
+    let lab = Lab::run(runtime, User::Me, up);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "half of a program").unwrap();
+    lab.wait_for(OPEN);
+    assert_eq!(lab.say(&["kill", "backend"]).stdout, b"backend killed\n");
+    assert_eq!(lab.say(&["start", "backend"]).stdout, b"backend started\n");
+    lab.wait_for(OPEN);
+}
+
+#[test]
+fn the_environment_names_the_pages_port() {
+    let runtime = folder("port", User::Me);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut up = program(&runtime, User::Me);
+    up.env("STAR_LAB_PORT_NUMBER", &port).args(["up", "--loopback"]);
+    assert_eq!(Lab::run(runtime, User::Me, up).page, format!("127.0.0.1:{port}"));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! What Kubernetes leaves open is kept apart: each side has the connections that are sure and those that are possible,
 //! and the difference is undecided, with what it hangs on.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub enum Endpoint {
     Address(IpAddr),
 }
 
-/// Whether one connection goes through.
+/// Whether a connection goes through, or all of them do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -58,6 +58,8 @@ pub enum Verdict {
     Allowed,
     /// One side is isolated, and no rule admits it.
     Denied,
+    /// Of all connections some are allowed and some denied.
+    Partial,
     /// It hangs on what Kubernetes leaves open, or on what the manifests do not say.
     Undecided,
 }
@@ -176,7 +178,8 @@ impl Reach {
         Self { sure: Connections::all(), possible: Connections::all() }
     }
 
-    pub(crate) fn none() -> Self {
+    /// Nothing goes through.
+    pub fn none() -> Self {
         Self { sure: Connections::none(), possible: Connections::none() }
     }
 
@@ -193,6 +196,16 @@ impl Reach {
     /// Whether nothing is left open.
     pub fn is_decided(&self) -> bool {
         self.sure == self.possible
+    }
+
+    /// Whether all connections go through.
+    pub fn overall(&self) -> Verdict {
+        match self.is_decided() {
+            false => Verdict::Undecided,
+            true if self.sure.is_all() => Verdict::Allowed,
+            true if self.sure.is_none() => Verdict::Denied,
+            true => Verdict::Partial,
+        }
     }
 
     /// Whether one connection goes through.
@@ -238,10 +251,6 @@ impl Evaluator {
     /// that the manifests do not name, since every cluster has it.
     pub(crate) fn dns(&self) -> &[usize] {
         &self.dns
-    }
-
-    pub(crate) fn has_own_dns(&self) -> bool {
-        self.named == self.cluster.workloads.len()
     }
 
     /// What else the manifests name. Its policies are not here, but in [`policies`](Self::policies).
@@ -348,45 +357,38 @@ impl Evaluator {
                 admissions.push(Admission { policy, number: index + 1, rule, connections, doubt });
             }
         }
-        let doubts = self.doubts(direction, subject, other, isolating.is_empty());
-        let reach = self.settle(reach, isolating.is_empty(), &doubts);
+        let open = isolating.is_empty();
+        let mut doubts = match subject {
+            Endpoint::Workload(index) => self.side_doubts(index, open),
+            Endpoint::Address(_) => Vec::new(),
+        };
+        if let (Direction::Ingress, false, Endpoint::Workload(own), Endpoint::Workload(peer)) =
+            (direction, open, subject, other)
+        {
+            doubts.extend(self.node_doubt(own, peer));
+        }
+        let reach = settle(reach, open, &doubts);
         let isolated_by = isolating.iter().map(|compiled| &compiled.policy).collect();
         Side { direction, subject, other, isolated_by, admissions, doubts, reach }
     }
 
-    /// What passes in the end: everything on an open side, and what doubts of the whole side leave of it.
-    pub(crate) fn settle(&self, admitted: Reach, open: bool, doubts: &[Doubt]) -> Reach {
-        let mut reach = if open { Reach::all() } else { admitted };
-        for doubt in doubts {
-            match doubt {
-                Doubt::SameNode => return Reach::all(),
-                Doubt::PerhapsSameNode | Doubt::HostNetworkSubject => reach.possible = Connections::all(),
-                _ => reach = Reach { sure: Connections::none(), possible: Connections::all() },
-            }
-        }
-        reach
+    /// What leaves a whole side of a workload undecided, whatever its rules say.
+    pub(crate) fn side_doubts(&self, subject: usize, open: bool) -> Vec<Doubt> {
+        let workload = &self.cluster.workloads[subject];
+        let foreign = self.cluster.foreign.iter().filter(|foreign| foreign.concerns(&workload.namespace));
+        let foreign = foreign.map(|foreign| Doubt::Foreign { name: foreign.name.clone(), at: foreign.at.clone() });
+        let host = (workload.host_network && !open).then_some(Doubt::HostNetworkSubject);
+        foreign.chain(host).collect()
     }
 
-    /// What leaves a whole side open, whatever its rules say.
-    pub(crate) fn doubts(&self, direction: Direction, subject: Endpoint, other: Endpoint, open: bool) -> Vec<Doubt> {
-        let Some(workload) = self.workload(subject) else { return Vec::new() };
-        let mut doubts = Vec::new();
-        let foreign = self.cluster.foreign.iter().filter(|foreign| foreign.concerns(&workload.namespace));
-        doubts.extend(foreign.map(|foreign| Doubt::Foreign { name: foreign.name.clone(), at: foreign.at.clone() }));
-        if workload.host_network && !open {
-            doubts.push(Doubt::HostNetworkSubject);
+    /// A node reaches the pods that it runs; a peer in its node's network may be that node.
+    pub(crate) fn node_doubt(&self, subject: usize, peer: usize) -> Option<Doubt> {
+        let (own, peer) = (&self.cluster.workloads[subject], &self.cluster.workloads[peer]);
+        match (&own.node, &peer.node) {
+            _ if !peer.host_network => None,
+            (Some(own), Some(its)) => (own == its).then_some(Doubt::SameNode),
+            _ => Some(Doubt::PerhapsSameNode),
         }
-        if let (Direction::Ingress, Some(peer)) = (direction, self.workload(other))
-            && peer.host_network
-            && !open
-        {
-            match (&workload.node, &peer.node) {
-                (Some(own), Some(its)) if own == its => doubts.push(Doubt::SameNode),
-                (Some(_), Some(_)) => {}
-                _ => doubts.push(Doubt::PerhapsSameNode),
-            }
-        }
-        doubts
     }
 
     fn matches(&self, policy: &Policy, rule: &Rule, other: Endpoint) -> Match {
@@ -479,6 +481,19 @@ impl Evaluator {
     }
 }
 
+/// What passes in the end: everything on an open side, and what doubts of the whole side leave of it.
+pub(crate) fn settle(admitted: Reach, open: bool, doubts: &[Doubt]) -> Reach {
+    let mut reach = if open { Reach::all() } else { admitted };
+    for doubt in doubts {
+        match doubt {
+            Doubt::SameNode => return Reach::all(),
+            Doubt::PerhapsSameNode | Doubt::HostNetworkSubject => reach.possible = Connections::all(),
+            _ => reach = Reach { sure: Connections::none(), possible: Connections::all() },
+        }
+    }
+    reach
+}
+
 fn key(policy: &Policy) -> (String, String) {
     (policy.namespace.clone(), policy.name.clone())
 }
@@ -504,6 +519,17 @@ fn usual_dns() -> Workload {
         node: None,
         addresses: Vec::new(),
         replicas: None,
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Partial => "partial",
+            Self::Undecided => "undecided",
+        })
     }
 }
 

@@ -41,7 +41,7 @@ pub enum ReadError {
     /// A folder holds no manifest.
     #[error("{}: no file ending in .yaml, .yml or .json", .0.display())]
     NoManifest(PathBuf),
-    /// A file is no manifest.
+    /// A file is not a manifest.
     #[error(transparent)]
     Problem(#[from] Problem),
 }
@@ -49,7 +49,7 @@ pub enum ReadError {
 /// The objects of a file, of every manifest below a folder in the order of their paths, or of standard input (`-`).
 ///
 /// # Errors
-/// What cannot be read, and the first place at which a file is no manifest.
+/// What cannot be read, and the first place at which a file is not a manifest.
 pub fn read(path: &Path) -> Result<Vec<Object>, ReadError> {
     let mut objects = Vec::new();
     for (file, text) in texts(path)? {
@@ -102,7 +102,7 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 /// The objects of a text that `file` names, those of lists among them.
 ///
 /// # Errors
-/// The first place at which it is no YAML, or a document that is no Kubernetes object.
+/// The first place at which it is not YAML, or a document that is not a Kubernetes object.
 pub fn parse(file: &Arc<str>, text: &str) -> Result<Vec<Object>, Problem> {
     let mut objects = Vec::new();
     for document in node::documents(file, text)? {
@@ -140,7 +140,7 @@ fn flatten(node: Node, list: Option<(&str, &str)>, objects: &mut Vec<Object>) ->
 }
 
 fn lacking(at: &Location, field: &str) -> Problem {
-    Problem::new(at, format!("no Kubernetes object: it has no {field}"))
+    Problem::new(at, format!("not a Kubernetes object: it has no {field}"))
 }
 
 #[cfg(test)]

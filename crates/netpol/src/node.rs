@@ -138,7 +138,7 @@ impl Node {
 /// The documents of a file, without the empty ones.
 ///
 /// # Errors
-/// The first place at which it is no YAML, gives a key twice, or nests or repeats beyond all measure.
+/// The first place at which it is not YAML, gives a key twice, or nests or repeats beyond all measure.
 pub fn documents(file: &Arc<str>, text: &str) -> Result<Vec<Node>, Problem> {
     let mut loader = Loader { documents: Vec::new(), open: Vec::new(), anchors: HashMap::new(), aliased: 0 };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -256,7 +256,7 @@ fn merge(node: &mut Node) -> Result<(), Problem> {
     };
     for source in sources {
         let Value::Mapping(theirs) = source.value else {
-            return Err(Problem::new(&source.at, "<< merges mappings, and this is none"));
+            return Err(Problem::new(&source.at, "<< merges mappings, and this is not one"));
         };
         for entry in theirs {
             if !entries.iter().any(|own| own.key == entry.key) {

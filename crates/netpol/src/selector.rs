@@ -150,7 +150,7 @@ fn read_expression(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Opt
         "Exists" => Operator::Exists,
         "DoesNotExist" => Operator::DoesNotExist,
         _ => {
-            let message = format_args!("{name:?} is no operator; one of In, NotIn, Exists, DoesNotExist");
+            let message = format_args!("{name:?} is not an operator; one of In, NotIn, Exists, DoesNotExist");
             strict.refuse(&operator.at, &operator_path, message);
             return None;
         }
@@ -164,7 +164,7 @@ fn check_key(key: &str, refuse: impl FnOnce(String)) {
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if !is_qualified(name) || prefix.is_some_and(|prefix| !is_subdomain(prefix)) {
         refuse(format!(
-            "{key:?} is no label key: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, after an optional DNS name and '/'"
+            "{key:?} is not a label key: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, after an optional DNS name and '/'"
         ));
     }
 }
@@ -172,7 +172,7 @@ fn check_key(key: &str, refuse: impl FnOnce(String)) {
 fn check_value(value: &str, refuse: impl FnOnce(String)) {
     if !value.is_empty() && !is_qualified(value) {
         refuse(format!(
-            "{value:?} is no label value: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, or nothing"
+            "{value:?} is not a label value: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, or nothing"
         ));
     }
 }

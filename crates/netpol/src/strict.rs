@@ -40,7 +40,7 @@ impl Strict<'_> {
         self.problems.push(Problem::new(at, format!("{}: {path}{colon}{message}", self.object)));
     }
 
-    /// Refuses what is no mapping, and every field that is not among `known`.
+    /// Refuses what is not a mapping, and every field that is not among `known`.
     pub(crate) fn fields(&mut self, node: &Node, path: &Path<'_>, known: &[&str]) {
         if !matches!(node.value, Value::Mapping(_)) {
             self.refuse(&node.at, path, format_args!("must be a mapping, and is {}", node.described()));
@@ -113,7 +113,7 @@ fn closest(field: &str, known: &[&str]) -> String {
 }
 
 /// Levenshtein's distance, letters of either case being the same.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, from) in a.chars().enumerate() {

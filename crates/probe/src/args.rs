@@ -1,5 +1,6 @@
 //! The command line, as typed and as meant.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -24,13 +25,16 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// URLs to poll, separated by commas; one without a scheme is http
-    #[arg(long, env = "STAR_URLS", required = true, value_parser = urls)]
+    #[arg(long, env = "STAR_URLS", required_unless_present = "urls_file", value_parser = urls)]
     urls: Option<Urls>,
+    /// The same from a file, one a line or separated by commas: one argument has room for 128 KiB only
+    #[arg(long, value_name = "PATH", env = "STAR_URLS_FILE", conflicts_with = "urls", value_parser = urls_file)]
+    urls_file: Option<Urls>,
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
     http_address: IpAddr,
     /// Port to listen on
-    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT", default_value_t = 9000)]
+    #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9000)]
     http_port: u16,
     /// Seconds between two checks of a URL; fractions are welcome
     #[arg(long, value_name = "SECONDS", env = "STAR_HTTP_PROBE_SECONDS", default_value = "1", value_parser = cli::seconds)]
@@ -84,6 +88,11 @@ fn urls(text: &str) -> Result<Urls, String> {
     }
 }
 
+fn urls_file(path: &str) -> Result<Urls, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("cannot be read ({error}); name a file that can"))?;
+    urls(&text.lines().collect::<Vec<_>>().join(","))
+}
+
 impl Args {
     /// What is meant: what to do, where to listen, where to log.
     ///
@@ -91,10 +100,18 @@ impl Args {
     ///
     /// When the flags contradict each other.
     pub(crate) fn resolve(self) -> Result<(Config, SocketAddr, LogArgs), clap::Error> {
-        let Self { command: _, urls, http_address, http_port, http_probe_seconds: interval, timeout_seconds, logs } =
-            self;
+        let Self {
+            command: _,
+            urls,
+            urls_file,
+            http_address,
+            http_port,
+            http_probe_seconds: interval,
+            timeout_seconds,
+            logs,
+        } = self;
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
-        let targets = urls.map_or_else(Vec::new, |Urls(urls)| urls);
+        let targets = urls.or(urls_file).map_or_else(Vec::new, |Urls(urls)| urls);
         Ok((Config { targets, interval, timeout }, SocketAddr::new(http_address, http_port), logs))
     }
 }

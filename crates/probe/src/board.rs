@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::poller::Finding;
 
-/// How long latencies alone wait for others at the most.
+/// How long latencies alone wait for others at most.
 const LATENCIES_AFTER: Duration = Duration::from_millis(100);
 
 /// The state of all targets at one moment.
@@ -83,7 +83,7 @@ impl Board {
     fn take(&mut self, (index, check): Finding) -> bool {
         let Some(target) = self.targets.get_mut(index) else { return false };
         let before = &target.observation;
-        let observation = check.observation(before);
+        let observation = check.observation().after(Some(before), star_wire::now());
         let changed = observation.since != before.since;
         if changed {
             let (url, code) = (&target.url, observation.status_code);

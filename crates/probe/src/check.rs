@@ -15,7 +15,7 @@ use crate::args::CheckArgs;
 pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let CheckArgs { urls, timeout_seconds } = args;
     raise_open_file_limit();
-    let checker = Checker::new(Resolver::from_system()?, Guard::Open);
+    let checker = Checker::new(Resolver::from_system(), Guard::Open);
     let ask = Ask::head(timeout_seconds);
     let checks = join_all(urls.iter().map(|url| checker.check(url, &ask))).await;
     let mut out = std::io::stdout().lock();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use star_daemon::check::{Checker, Guard, Resolver};
 use star_daemon::serve::{self, Limits};
-use star_daemon::{cli, supervise};
+use star_daemon::{cli, process, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -41,10 +41,10 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
     }
     let (config, listen, logs) = args.resolve()?;
     let daemon = async |listener, shutdown| {
-        let checker = Checker::new(Resolver::from_system()?, Guard::Open);
+        let checker = Checker::new(Resolver::from_system(), Guard::Open);
         run(config, checker, listener, shutdown).await
     };
-    cli::until_signal(listen, logs, daemon).await
+    process::run(listen, logs, daemon).await
 }
 
 /// Checks and serves until `shutdown`.

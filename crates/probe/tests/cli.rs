@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::fixture::{Fixture, OK, until};
-use crate::process::{Process, address, folder, refuses};
+use crate::process::{Process, address, folder, refuses, refuses_with};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_star-probe");
 
@@ -60,12 +60,34 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     usage(&["--urls=", "--urls="], &["--urls", "multiple times"]);
     usage(&["--urls=", "--nope"], &["--nope", "--help"]);
     usage(&["check"], &["<URL>"]);
+    usage(&["--urls-file=/proc/none"], &["--urls-file", "'/proc/none'", "cannot be read", "name a file"]);
+    usage(&["--urls=", "--urls-file=/dev/null"], &["--urls", "--urls-file", "cannot be used with"]);
     usage(&["check", "ftp://a/"], &["`ftp://a/`", "give an http or https URL"]);
+
+    let port = |value, args: &[&str], part: &str| {
+        refuses_with(&[("STAR_HTTP_PORT_NUMBER", value)], PROBE, args, 2, &[part]);
+    };
+    port("tcp://10.0.0.1:80", &["--urls="], "'tcp://10.0.0.1:80' for 'environment variable STAR_HTTP_PORT_NUMBER'");
+    port("x", &["--urls=", "--http-port=y"], "'y' for '--http-port <PORT>'");
+    let timeout = [("STAR_TIMEOUT_SECONDS", "0")];
+    refuses_with(&timeout, PROBE, &["check", "a"], 2, &["'environment variable STAR_TIMEOUT_SECONDS'", "from 0.1"]);
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("--http-port={}", taken.local_addr().unwrap().port());
     refuses(PROBE, &["--urls=", &port], 1, &[&port, "choose another port"]);
     refuses(PROBE, &["--urls=", "--logfile=/proc/none/a.log"], 1, &["--logfile=/proc/none/a.log", "name a file"]);
+}
+
+#[tokio::test]
+async fn urls_come_from_a_file_as_long_as_it_may_be() {
+    let path = folder("urls").join("urls");
+    let url = |number| format!("http://127.0.0.1:9/{number}{}", "x".repeat(100));
+    let urls: Vec<_> = (0..2000).map(url).collect();
+    let (first, rest) = urls.split_at(2);
+    fs::write(&path, format!("{}\r\n\n{}\n", first.join(","), rest.join("\n"))).unwrap();
+    let mut probe = Process::start(PROBE, &[&format!("--urls-file={}", path.display())], &[]);
+    let targets = status(probe.address()).await.status.targets;
+    assert_eq!(targets.iter().map(|target| &*target.url).collect::<Vec<_>>(), urls);
 }
 
 #[test]

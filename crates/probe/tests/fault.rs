@@ -11,12 +11,13 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fs;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use star_daemon::check::{Ask, Check, Checker, Guard, Resolver};
 use star_daemon::target::TargetUrl;
 use star_wire::observation::{Reason, State};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep, timeout};
@@ -96,7 +97,8 @@ impl Fault {
         servers.insert(HEALTHY / 2, self.server.as_ref().filter(|_| expected.is_ok()));
         for (target, server) in targets.iter().zip(servers) {
             let Some(server) = server else { continue };
-            let second = star_wire::now() - server.arrivals()[1].elapsed();
+            // Well before it: both are rounded.
+            let second = star_wire::now() - server.arrivals()[1].elapsed() - Duration::from_millis(10);
             let found = &target.observation;
             assert!(found.state == State::Reachable && found.since.unwrap() < second, "flipped: {target:?}");
         }
@@ -112,7 +114,7 @@ fn lateness(arrivals: &[Instant], phase: Instant, interval: Duration) -> Vec<Dur
 
 /// For URLs with addresses: nobody answers there.
 fn no_names() -> Resolver {
-    Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1).unwrap()
+    Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1)
 }
 
 macro_rules! beside_healthy_targets {
@@ -144,14 +146,16 @@ beside_healthy_targets! {
     a_closed_port_is_a_connection_refused: closed_port() => Err(Reason::ConnectionRefused);
     a_tls_handshake_that_hangs_is_a_tls_failure: hanging_tls().await => Err(Reason::TlsFailed);
     syns_dropped_in_silence_are_a_connect_timeout: dropped_syns().await => Err(Reason::ConnectTimeout);
-    a_name_that_does_not_exist_is_a_dns_failure:
-        Fault::named(name_server(&[], |_, _| Some(NO_SUCH_NAME)).await).await => Err(Reason::DnsFailed);
-    a_silent_name_server_is_a_dns_timeout:
-        Fault::named(name_server(&[], |_, _| None).await).await => Err(Reason::DnsTimeout);
+    a_name_that_does_not_exist_is_a_dns_failure: named(&[], |_, _| Some(NO_SUCH_NAME)).await => Err(Reason::DnsFailed);
+    a_silent_name_server_is_a_dns_timeout: named(&[], |_, _| None).await => Err(Reason::DnsTimeout);
     a_silent_name_server_stays_a_dns_timeout_though_other_search_domains_do_not_exist:
-        Fault::named(name_server(&["one.test", "two.test"], silent_for_the_first_domain).await).await
-        => Err(Reason::DnsTimeout);
-    lost_dns_packets_change_no_verdict: Fault::named(name_server(&[], every_fourth).await).await => Ok(200);
+        named(&["one.test", "two.test"], silent_for_the_first_domain).await => Err(Reason::DnsTimeout);
+    a_name_server_that_fails_is_a_dns_failure: named(&[], |_, _| Some(SERVER_FAILURE)).await => Err(Reason::DnsFailed);
+    a_name_server_that_fails_and_then_answers_changes_no_verdict:
+        named(&["one.test"], fails_every_other_time).await => Ok(200);
+    a_dead_name_server_beside_one_that_fails_at_first_changes_no_verdict: named_by_the_second_of_two().await => Ok(200);
+    lost_dns_packets_change_no_verdict: named(&[], every_fourth).await => Ok(200);
+    an_answer_too_long_for_a_datagram_comes_over_tcp: named_by_tcp().await => Ok(200);
 }
 
 async fn answering(answer: impl Into<Vec<u8>>) -> Fault {
@@ -219,43 +223,86 @@ impl Full {
     }
 }
 
-/// What a name server answers: a response code, and perhaps an address.
-type Reply = (u8, Option<[u8; 4]>);
-const NO_SUCH_NAME: Reply = (3, None);
-const LOOPBACK: Reply = (0, Some([127, 0, 0, 1]));
+/// What a name server answers: flags with a response code, and perhaps an address.
+type Reply = (u16, Option<[u8; 4]>);
+const LOOPBACK: Reply = (0x8180, Some([127, 0, 0, 1]));
+const SERVER_FAILURE: Reply = (0x8182, None);
+const NO_SUCH_NAME: Reply = (0x8183, None);
+const TRUNCATED: Reply = (0x8380, None);
 
 fn silent_for_the_first_domain(question: &[u8], _: usize) -> Option<Reply> {
     (!question.windows(3).any(|part| part == b"one")).then_some(NO_SUCH_NAME)
+}
+
+fn fails_every_other_time(_: &[u8], time: usize) -> Option<Reply> {
+    Some(if time.is_multiple_of(2) { LOOPBACK } else { SERVER_FAILURE })
 }
 
 fn every_fourth(_: &[u8], time: usize) -> Option<Reply> {
     time.is_multiple_of(4).then_some(LOOPBACK)
 }
 
-/// Asks a server that does `reply` to each question, which comes the nth time; `None` is silence.
-async fn name_server(search: &[&str], reply: fn(&[u8], usize) -> Option<Reply>) -> Resolver {
+/// A server under a name of which `reply` tells.
+async fn named(search: &[&str], reply: fn(&[u8], usize) -> Option<Reply>) -> Fault {
+    Fault::named(Resolver::from_servers(&[name_server(reply).await], search, 5)).await
+}
+
+/// The first of two name servers is dead, and the second fails at first.
+async fn named_by_the_second_of_two() -> Fault {
+    let servers = [name_server(|_, _| None).await, name_server(fails_every_other_time).await];
+    Fault::named(Resolver::from_servers(&servers, &[], 5)).await
+}
+
+/// The address does not fit into a datagram.
+async fn named_by_tcp() -> Fault {
+    let address = name_server(|_, _| Some(TRUNCATED)).await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut packet = vec![0; stream.read_u16().await.unwrap().into()];
+            stream.read_exact(&mut packet).await.unwrap();
+            let answer = answer_to(&packet, LOOPBACK);
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            stream.write_all(&[&length, &*answer].concat()).await.unwrap();
+        }
+    });
+    Fault::named(Resolver::from_servers(&[address], &[], 5)).await
+}
+
+/// A name server that does `reply` to each question, which comes the nth time; `None` is silence.
+async fn name_server(reply: fn(&[u8], usize) -> Option<Reply>) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let resolver = Resolver::from_servers(&[socket.local_addr().unwrap()], search, 5).unwrap();
+    let address = socket.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut packet, mut times) = ([0; 512], HashMap::<_, usize>::new());
         loop {
             let (_, from) = socket.recv_from(&mut packet).await.unwrap();
-            // A header of 12 bytes, which begins with a number; labels up to an empty one; type and class.
-            let end = 12 + packet[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
-            let question = &packet[12..end];
-            let time = times.entry(packet[..end].to_vec()).or_default();
+            let question = question(&packet);
+            let time = times.entry(question.to_vec()).or_default();
             *time += 1;
-            let Some((code, address)) = reply(question, *time) else { continue };
-            let counts = [0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0];
-            let mut answer = [&packet[..2], &[0x81, 0x80 | code], &counts, question].concat();
-            if let Some(address) = address {
-                answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
-                answer.extend(address);
+            if let Some(reply) = reply(question, *time) {
+                socket.send_to(&answer_to(&packet, reply), from).await.unwrap();
             }
-            socket.send_to(&answer, from).await.unwrap();
         }
     });
-    resolver
+    address
+}
+
+/// What follows a header of 12 bytes: labels up to an empty one; type and class.
+fn question(packet: &[u8]) -> &[u8] {
+    let labels = packet[12..].iter().position(|byte| *byte == 0).unwrap();
+    &packet[12..12 + labels + 5]
+}
+
+fn answer_to(packet: &[u8], (flags, address): Reply) -> Vec<u8> {
+    let counts = [0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0];
+    let mut answer = [&packet[..2], &flags.to_be_bytes(), &counts, question(packet)].concat();
+    if let Some(address) = address {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
+        answer.extend(address);
+    }
+    answer
 }
 
 async fn check(url: &str, ask: Ask) -> Check {
@@ -281,6 +328,24 @@ async fn lost_syns_change_no_verdict() {
     });
     let check = check(&url, Ask::head(TIMEOUT)).await;
     assert!(check.outcome.is_ok() && check.phases.attempts > 1, "{check:?}");
+}
+
+#[tokio::test]
+async fn a_verdict_that_is_noticed_late_is_a_local_error() {
+    let _alone = ALONE.lock().await;
+    let silent = named(&[], |_, _| None).await;
+    let faults = [silent, dropped_syns().await, hanging_tls().await, Fault::of(Fixture::start(hang).await)];
+    for Fault { url, resolver, .. } in faults {
+        let checker = Checker::new(resolver, Guard::Open);
+        let (target, ask) = (TargetUrl::parse(&url).unwrap(), Ask::head(Duration::from_millis(300)));
+        let stall = async {
+            // Well inside the check, and long beyond its deadline.
+            sleep(Duration::from_millis(100)).await;
+            std::thread::sleep(Duration::from_millis(700));
+        };
+        let (check, ()) = tokio::join!(checker.check(&target, &ask), stall);
+        assert_eq!(check.outcome.unwrap_err().reason, Reason::LocalError, "{url}");
+    }
 }
 
 #[tokio::test]

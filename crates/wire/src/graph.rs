@@ -12,7 +12,7 @@ pub struct Graph {
     pub seq: u64,
     /// When it became so: the last transition.
     pub at: Timestamp,
-    /// The resources by id, then the targets that are no resource by URL.
+    /// The resources by id, then the targets that are not resources by URL.
     pub nodes: Vec<Node>,
     /// By source as in `nodes`, then in the order of the source's status.
     pub edges: Vec<Edge>,
@@ -21,13 +21,13 @@ pub struct Graph {
 /// Somebody who is checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
-    /// A resource's id; the URL of a target that is no resource.
+    /// A resource's id; the URL of a target that is not a resource.
     pub id: String,
     /// Where it is, as configured.
     pub url: String,
     /// Whether the collector fetches it.
     pub kind: Kind,
-    /// What the collector itself found; `unknown` for a target that is no resource.
+    /// What the collector itself found; `unknown` for a target that is not a resource.
     #[serde(flatten)]
     pub observation: Observation,
 }

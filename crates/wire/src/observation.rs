@@ -48,7 +48,7 @@ pub enum Reason {
     InvalidResponse,
     /// Our own guard: a link-local or metadata address, not allowed by flag.
     AddressRefused,
-    /// This machine could not even try (out of sockets, say): it tells nothing about the peer.
+    /// This machine could not even try (out of sockets, say): it says nothing about the peer.
     LocalError,
     /// A reason that only a newer peer knows.
     #[serde(other)]
@@ -80,7 +80,7 @@ pub struct Observation {
     /// The reason in a sentence, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Arc<str>>,
-    /// From the start of the last check to the head of the response, in milliseconds. Sampled: it is no transition.
+    /// From the start of the last check to the head of the response, in milliseconds. Sampled: it is not a transition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
 }
@@ -89,6 +89,12 @@ impl Observation {
     /// An observation of `state` since `since`, and no more.
     pub fn new(state: State, since: Timestamp) -> Self {
         Self { state, since: Some(since), ..Self::default() }
+    }
+
+    /// The same, dated: for as long as `before` has said the same state and reason, or else since `now`.
+    pub fn after(self, before: Option<&Self>, now: Timestamp) -> Self {
+        let same = before.filter(|before| (before.state, before.reason) == (self.state, self.reason));
+        Self { since: same.and_then(|before| before.since).or(Some(now)), ..self }
     }
 
     /// Whether both say the same of the peer: all but when and how fast.
@@ -107,6 +113,17 @@ mod tests {
             serde_json::from_str(r#"{"state":"throttled","reason":"quic_failed","colour":"red"}"#).unwrap();
         assert_eq!(observation.state, State::Unknown);
         assert_eq!(observation.reason, Some(Reason::Unknown));
+    }
+
+    #[test]
+    fn an_observation_dates_from_the_first_of_its_state_and_reason() {
+        let (then, now) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let before = Observation { reason: Some(Reason::DnsFailed), ..Observation::new(State::Unreachable, then) };
+        let since = |new: Observation| new.after(Some(&before), now).since;
+        assert_eq!(since(Observation { message: Some("again".into()), since: None, ..before.clone() }), Some(then));
+        assert_eq!(since(Observation { reason: Some(Reason::DnsTimeout), ..before.clone() }), Some(now));
+        assert_eq!(since(Observation { state: State::Reachable, ..before.clone() }), Some(now));
+        assert_eq!(before.clone().after(None, now).since, Some(now));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn rows(setting: &Setting) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// How many checks came since the last report, and how many seconds late 99 % of them were at the most.
+/// How many checks came since the last report, and how many seconds late 99 % of them were at most.
 fn report(fixture: &Server) -> anyhow::Result<(f64, f64)> {
     let answer = fixture.get()?;
     let (_, body) = answer.split_once("\r\n\r\n").context("no report")?;

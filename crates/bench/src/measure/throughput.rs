@@ -63,7 +63,7 @@ fn parse(output: &str) -> anyhow::Result<Turn> {
     let p99 = value("99%")?;
     let units = [("us", 1e-3), ("ms", 1.0), ("s", 1e3)];
     let p99_ms = units.iter().find_map(|(unit, ms)| Some(p99.strip_suffix(unit)?.parse::<f64>().ok()? * ms));
-    let p99_ms = p99_ms.with_context(|| format!("`{p99}` is no latency"))?;
+    let p99_ms = p99_ms.with_context(|| format!("`{p99}` is not a latency"))?;
     Ok(Turn { per_second: value("Requests/sec:")?.parse()?, p99_ms })
 }
 

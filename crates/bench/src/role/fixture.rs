@@ -56,7 +56,7 @@ async fn answer(mut stream: TcpStream, body: String) {
     let _ = stream.write_all(answer.as_bytes()).await;
 }
 
-/// How many connections came since the last report, and how many seconds late 99 % of them were at the most.
+/// How many connections came since the last report, and how many seconds late 99 % of them were at most.
 fn report(arrivals: &[Vec<Instant>]) -> String {
     let late: Vec<_> = arrivals.iter().flat_map(|arrivals| lateness(arrivals)).collect();
     let p99 = if late.is_empty() { 0.0 } else { Figure::of(&late, |seconds| *seconds).quantile(0.99) };

@@ -1,4 +1,5 @@
-use star_wire::event::{History as WireHistory, Patch};
+use star_wire::event::{EdgePatch, History as WireHistory, NodePatch, Patch, Row, RowEdge};
+use star_wire::observation::Observation;
 
 use super::*;
 use crate::graph::Snapshot;
@@ -14,9 +15,9 @@ fn recorded(bounds: Bounds) -> (WireHistory, Vec<Event>) {
         let mut state = state.clone();
         let second = i64::try_from(states.len()).unwrap();
         (state.seq, state.at) = (before.seq + 1, Timestamp::from_second(second).unwrap());
-        if let Some(event) = state.since(&before) {
+        if let Some(difference) = state.since(&before) {
             let state = Arc::new(state);
-            history.record(event, &state);
+            history.record(difference, &state);
             states.push(state.event());
             before = state;
         }
@@ -46,10 +47,28 @@ fn every_moment_inside_the_bounds_can_be_rebuilt() {
             seq = Some(match event {
                 Event::Snapshot(snapshot) => snapshot.seq,
                 Event::Patch(patch) => patch.seq,
-                Event::Heartbeat(_) => panic!("a heartbeat is no history"),
+                Event::Heartbeat(_) => panic!("a heartbeat is not history"),
             });
         }
     }
+}
+
+#[test]
+fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
+    let state = Arc::new(Snapshot::new(Timestamp::UNIX_EPOCH));
+    let mut history = History::new(Arc::clone(&state), Bounds { changes: 10, age: Duration::MAX });
+    let edge = || RowEdge { target: 0, observation: Observation::default(), expected: None };
+    let mut kept = Vec::new();
+    // Six, then four more, then one too many: whatever it is that is told.
+    for (seq, nodes, row, changed) in [(1, 1, 2, 3), (2, 2, 1, 1), (3, 0, 0, 1), (4, 0, 11, 0)] {
+        let nodes = (0..nodes).map(|node| NodePatch { node, observation: Observation::default() }).collect();
+        let rows = vec![Row { source: 0, edges: (0..row).map(|_| edge()).collect() }];
+        let edges = vec![EdgePatch { source: 0, changed: (0..changed).map(|place| (place, edge())).collect() }];
+        let at = Timestamp::UNIX_EPOCH;
+        history.record(Difference::Patch(Patch { seq, prev: seq - 1, at, nodes, rows, edges }), &state);
+        kept.push(history.entries.len());
+    }
+    assert_eq!(kept, [1, 2, 2, 0]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn is_local_name(headers: &HeaderMap) -> bool {
     local && !authority.as_str().contains('@')
 }
 
-/// Whether both are the same, in a time that tells nothing of where they differ.
+/// Whether both are the same, in a time that says nothing about where they differ.
 fn same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len()
         && left.iter().zip(right).fold(0, |difference, (left, right)| difference | (left ^ right)) == 0

@@ -62,7 +62,7 @@ impl Feed {
             loop {
                 self.latest.changed().await.ok()?;
                 let snapshot = Arc::clone(&self.latest.borrow_and_update());
-                let event = snapshot.since(before);
+                let event = snapshot.since(before).map(|difference| snapshot.event_of(difference));
                 *before = snapshot;
                 if event.is_some() {
                     return event;

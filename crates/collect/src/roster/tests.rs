@@ -1,13 +1,12 @@
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use star_daemon::check::{Answer, Check, Failure, Phases};
-use star_wire::event::Event;
 use star_wire::observation::Reason;
 use star_wire::resource::Resource;
 use star_wire::status::Target;
 
 use super::*;
-use crate::peer::key;
+use crate::graph::Difference;
 
 /// A roster of these resources, polled by pollers 1, 2, …
 pub(crate) fn roster(resources: &[(&str, &str)]) -> Roster {
@@ -21,9 +20,9 @@ pub(crate) fn roster(resources: &[(&str, &str)]) -> Roster {
 
 /// A fetched status that lists these targets.
 pub(crate) fn status(poller: u64, targets: Vec<Target>) -> Report {
-    let listed = targets.into_iter().map(|target| Listed { key: key(&target.url), target: Arc::new(target) });
+    let listed = |target: Target| (Arc::new(Listed::new(target.url, target.id)), target.observation);
     let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Ok(Bytes::new()) };
-    let content = Content::Fetched { response: None, targets: Ok(listed.collect()) };
+    let content = Content::Fetched { response: None, targets: Ok(targets.into_iter().map(listed).collect()) };
     Report { poller, check: Check { phases: Phases::default(), outcome: Ok(answer) }, content }
 }
 
@@ -236,12 +235,12 @@ fn what_a_stream_tells_rebuilds_every_state() {
             (state.seq, state.at) = (before.seq + 1, before.at);
             match state.since(&before) {
                 None => state.seq = before.seq,
-                Some(Event::Patch(patch)) => {
+                Some(Difference::Patch(patch)) => {
                     assert_eq!((patch.prev, patch.seq), (before.seq, state.seq));
                     seen.apply(&patch);
                     patches += 1;
                 }
-                Some(_) => seen = state.clone(),
+                Some(Difference::Nodes) => seen = state.clone(),
             }
             assert_eq!(seen.event(), state.event());
             before = state;

@@ -34,10 +34,10 @@ impl Collector {
             Entry::try_from(Resource { id: (*id).to_owned(), url: (*url).to_owned() }).unwrap()
         };
         let resources = resources.iter().map(entry).collect();
-        // Long, so that a busy machine alone is no reason for a transition.
+        // Long, so that a busy machine alone is not a reason for a transition.
         let config = Config { resources, interval, timeout: Duration::from_secs(1), admin_token_file: token };
         // Nobody answers there: names lead nowhere.
-        let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1).unwrap();
+        let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1);
         let checker = Checker::new(resolver, Guard::NoLinkLocal);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
@@ -102,7 +102,7 @@ impl Events {
         }
     }
 
-    /// The next event that is no heartbeat.
+    /// The next event that is not a heartbeat.
     pub(crate) async fn change(&mut self) -> Event {
         loop {
             match self.next().await.expect("the stream ended") {

@@ -15,7 +15,7 @@ use super::{Failure, Millis, Phases};
 /// How long an attempt stays alone. The kernel would repeat a lost SYN only after a second, which is our whole deadline.
 const HEDGE_AFTER: Duration = Duration::from_millis(200);
 
-/// How many attempts run at the most, at 0, 200, 400 and 600 ms.
+/// How many attempts run at most, at 0, 200, 400 and 600 ms.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// Connects to the first address that accepts.
@@ -57,7 +57,7 @@ pub(super) fn no_answer(phases: &Phases, within: Millis) -> Failure {
 }
 
 /// Starts another attempt whenever the ones before are silent for a while; the first to end decides.
-async fn hedged(address: SocketAddr, attempts: &mut u32) -> io::Result<TcpStream> {
+pub(super) async fn hedged(address: SocketAddr, attempts: &mut u32) -> io::Result<TcpStream> {
     let mut racing = FuturesUnordered::new();
     loop {
         racing.push(attempt(address));

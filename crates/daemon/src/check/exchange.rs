@@ -21,7 +21,7 @@ use tokio_rustls::rustls;
 use super::{Answer, Ask, Failure, Millis, within};
 use crate::target::TargetUrl;
 
-/// A response head that is longer is no sensible HTTP.
+/// A response head that is longer is not sensible HTTP.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 1000;
 

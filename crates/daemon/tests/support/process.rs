@@ -1,5 +1,7 @@
 //! A program under test, started and ended as its users do.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,7 +31,8 @@ impl Process {
     /// Starts `program` with nothing in its environment but `env` and defaults that suit a test: any free port of
     /// loopback, JSON logs.
     pub(crate) fn start(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let defaults = [("STAR_HTTP_ADDRESS", "127.0.0.1"), ("STAR_HTTP_PORT", "0"), ("STAR_LOG_FORMAT", "json")];
+        let defaults =
+            [("STAR_HTTP_ADDRESS", "127.0.0.1"), ("STAR_HTTP_PORT_NUMBER", "0"), ("STAR_LOG_FORMAT", "json")];
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(defaults).envs(env.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -82,7 +85,13 @@ pub(crate) fn address(line: &str) -> Option<SocketAddr> {
 /// Starts a program that cannot run: it says why on one line, with all of `parts`, and exits with `code`.
 #[track_caller]
 pub(crate) fn refuses(program: &str, args: &[&str], code: i32, parts: &[&str]) {
-    let end = Process::start(program, args, &[]).end();
+    refuses_with(&[], program, args, code, parts);
+}
+
+/// The same with `env` in its environment.
+#[track_caller]
+pub(crate) fn refuses_with(env: &[(&str, &str)], program: &str, args: &[&str], code: i32, parts: &[&str]) {
+    let end = Process::start(program, args, env).end();
     let told = end.stderr.lines().count() == 1 && parts.iter().all(|part| end.stderr.contains(part));
     assert!(end.code == Some(code) && told && end.stdout.is_empty(), "{args:?}: not {code} with {parts:?}: {end:#?}");
 }

@@ -54,13 +54,15 @@ impl Drop for Lab {
 impl Lab {
     /// Starts `up --port=0` with further `args`, in a folder called after `name`.
     pub(crate) fn start(name: &str, user: User, args: &[&str]) -> Self {
-        let runtime = std::env::temp_dir().join(format!("star-lab-test-{}-{name}-{user:?}", std::process::id()));
-        fs::create_dir_all(&runtime).unwrap();
-        if let User::Nobody = user {
-            chown(&runtime, Some(NOBODY), Some(NOBODY)).unwrap();
-        }
-        let mut process = program(&runtime, user);
-        let mut process = process.args(["up", "--port=0"]).args(args).stdout(Stdio::piped()).spawn().unwrap();
+        let runtime = folder(name, user);
+        let mut up = program(&runtime, user);
+        up.args(["up", "--port=0"]).args(args);
+        Self::run(runtime, user, up)
+    }
+
+    /// Starts a lab by a command.
+    pub(crate) fn run(runtime: PathBuf, user: User, mut up: Command) -> Self {
+        let mut process = up.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let mut told = lines.filter_map(|line| Some(line.strip_prefix("Open http://")?.split_once('/')?.0.to_owned()));
         let page = told.next().expect("the lab says where its page is");
@@ -162,6 +164,16 @@ pub(crate) fn children(process: u32) -> Vec<i32> {
     children
 }
 
+/// A folder of a test's own, removed with its lab.
+pub(crate) fn folder(name: &str, user: User) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("star-lab-test-{}-{name}-{user:?}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    if let User::Nobody = user {
+        chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    folder
+}
+
 /// The program, to be run as `user`, with its labs in `runtime`.
 pub(crate) fn program(runtime: &Path, user: User) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_star-lab"));
@@ -183,6 +195,6 @@ pub(crate) fn wait(mut condition: impl FnMut() -> bool, seen: impl Fn() -> Strin
 
 /// Whether a process still runs.
 pub(crate) fn is_alive(pid: i32) -> bool {
-    // A zombie is no process any more: nobody may be there to reap it.
+    // A zombie is not a process any more: nobody may be there to reap it.
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }

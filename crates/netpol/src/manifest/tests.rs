@@ -32,11 +32,11 @@ fn what_is_no_object_is_refused_with_its_place() {
     let refused = |text: &str| parse(&"test.yaml".into(), text).unwrap_err().to_string();
     assert_eq!(
         refused("apiVersion: v1\nkind: Pod\n---\n\nname: a\n"),
-        "test.yaml:5:1: no Kubernetes object: it has no kind"
+        "test.yaml:5:1: not a Kubernetes object: it has no kind"
     );
     assert_eq!(
         refused("kind: List\napiVersion: v1\nitems:\n  - kind: Pod\n"),
-        "test.yaml:4:5: no Kubernetes object: it has no apiVersion"
+        "test.yaml:4:5: not a Kubernetes object: it has no apiVersion"
     );
 }
 

@@ -70,11 +70,11 @@ fn read_metadata(node: &Node, namespace: &str, name: &str, strict: &mut Strict<'
     if name.is_empty() && !generated {
         strict.refuse(at("name"), &Path::Field(&path, "name"), "required");
     } else if !name.is_empty() && !is_subdomain(name) {
-        let message = format_args!("{name:?} is no name: lower-case letters, digits, '-' and '.' between them");
+        let message = format_args!("{name:?} is not a name: lower-case letters, digits, '-' and '.' between them");
         strict.refuse(at("name"), &Path::Field(&path, "name"), message);
     }
     if !is_dns_label(namespace, 63) {
-        let message = format_args!("{namespace:?} is no namespace: at most 63 lower-case letters, digits and '-'");
+        let message = format_args!("{namespace:?} is not a namespace: at most 63 lower-case letters, digits and '-'");
         strict.refuse(at("namespace"), &Path::Field(&path, "namespace"), message);
     }
     if let Some(labels) = metadata.get("labels") {
@@ -215,7 +215,7 @@ fn read_cidr(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Option<Ip
         strict.refuse(
             &node.at,
             path,
-            format_args!("{text:?} is no block of addresses, such as 10.0.0.0/8 or fd00::/8"),
+            format_args!("{text:?} is not a block of addresses, such as 10.0.0.0/8 or fd00::/8"),
         );
     }
     net.map(|net| net.trunc())
@@ -277,7 +277,7 @@ fn refuse_name(name: &str, at: &Location, path: &Path<'_>, strict: &mut Strict<'
         Err(_) => String::new(),
     };
     let what = "at most 15 lower-case letters, digits and single '-', with a letter among them";
-    strict.refuse(at, path, format_args!("{name:?} is no port name: {what}{cure}"));
+    strict.refuse(at, path, format_args!("{name:?} is not a port name: {what}{cure}"));
 }
 
 /// An IANA service name, as the API server checks it (`IsValidPortName`).

@@ -1,0 +1,375 @@
+//! Edges as people name them: by workload, address, Service or URL, the name's own look-up included.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use url::{Host, Url};
+
+use crate::{
+    connections::Protocol,
+    doubt::Doubt,
+    evaluator::{Endpoint, Evaluator, Pair, Verdict},
+    reason::join,
+    service::{Service, TargetPort},
+    strict::distance,
+};
+
+/// An edge's far end as written: `stars/backend`, `stars/backend:6379/TCP`, `backend.stars:6379`, `10.0.0.7:53/UDP`,
+/// `http://backend.stars:6379/status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Which host.
+    pub host: Named,
+    /// Which of its ports; a URL has one, of its scheme if it gives none.
+    pub port: Option<u16>,
+    /// By which protocol.
+    pub protocol: Protocol,
+}
+
+/// A host as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A workload: `namespace/name`, or a name alone in the namespace at hand.
+    Workload {
+        /// Its namespace, if given.
+        namespace: Option<String>,
+        /// Its name.
+        name: String,
+    },
+    /// An address.
+    Address(IpAddr),
+    /// A name that DNS answers for, such as `backend.stars`.
+    Dns(String),
+}
+
+/// Why an edge's end cannot be understood.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EndError {
+    /// It has no form that is known.
+    #[error(
+        "{0:?} is not an edge's end: write NAMESPACE/WORKLOAD[:PORT[/PROTOCOL]], SERVICE.NAMESPACE:PORT, ADDRESS[:PORT] or a URL"
+    )]
+    Form(String),
+    /// Its port is none.
+    #[error(
+        "{0:?} is not a port: write a number from 1 to 65535, and after it /TCP, /UDP or /SCTP, or nothing for TCP"
+    )]
+    Port(String),
+    /// No workload is called that.
+    #[error("the manifests have no workload {name}: {cure}")]
+    Workload {
+        /// The name that was looked for.
+        name: String,
+        /// What there is instead.
+        cure: String,
+    },
+    /// A Service has several ports, and none was named.
+    #[error("Service {service} has ports {ports}: say which, as in {service}:{first}")]
+    ServicePort {
+        /// The Service, as it was named.
+        service: String,
+        /// Its ports.
+        ports: String,
+        /// The first of them.
+        first: u16,
+    },
+}
+
+/// Whether an edge goes through, and why.
+#[derive(Clone, Debug)]
+pub struct Edge<'e> {
+    /// Whether it goes through.
+    pub verdict: Verdict,
+    /// Sentences, in the order in which a connection meets what they say.
+    pub reasons: Vec<String>,
+    /// The pairs that decide it, each with the connection that it is about, all without one.
+    pub pairs: Vec<(Pair<'e>, Option<(Protocol, u16)>)>,
+}
+
+impl Edge<'_> {
+    /// An edge that no pair decides.
+    fn plain(verdict: Verdict, reason: String) -> Self {
+        Self { verdict, reasons: vec![reason], pairs: Vec::new() }
+    }
+}
+
+impl FromStr for Destination {
+    type Err = EndError;
+
+    fn from_str(text: &str) -> Result<Self, EndError> {
+        if text.contains("://") {
+            return from_url(text).ok_or_else(|| EndError::Form(text.into()));
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self { host: Named::Address(address), port: None, protocol: Protocol::Tcp });
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        };
+        let (port, protocol) = port.map(read_port).transpose()?.unzip();
+        let form = |text: &str| EndError::Form(text.into());
+        let plain = |part: &str| !part.is_empty() && !part.contains([':', ' ', '[', ']']);
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse() {
+            Ok(address) => Named::Address(address),
+            Err(_) => match host.split_once('/') {
+                Some((namespace, name)) if plain(namespace) && plain(name) => {
+                    Named::Workload { namespace: Some(namespace.into()), name: name.into() }
+                }
+                None if plain(host) && host.contains('.') => Named::Dns(host.into()),
+                None if plain(host) => Named::Workload { namespace: None, name: host.into() },
+                _ => return Err(form(text)),
+            },
+        };
+        Ok(Self { host, port, protocol: protocol.unwrap_or(Protocol::Tcp) })
+    }
+}
+
+fn from_url(text: &str) -> Option<Destination> {
+    let url = Url::parse(text).ok()?;
+    let host = match url.host()? {
+        Host::Domain(name) => Named::Dns(name.into()),
+        Host::Ipv4(address) => Named::Address(address.into()),
+        Host::Ipv6(address) => Named::Address(address.into()),
+    };
+    Some(Destination { host, port: Some(url.port_or_known_default()?), protocol: Protocol::Tcp })
+}
+
+fn read_port(text: &str) -> Result<(u16, Protocol), EndError> {
+    let (number, protocol) = text.split_once('/').unwrap_or((text, "TCP"));
+    let port = number.parse().ok().filter(|port| *port > 0);
+    port.zip(Protocol::named(&protocol.to_uppercase())).ok_or_else(|| EndError::Port(text.into()))
+}
+
+/// Displayed as it can be written, the protocol included where there is a port.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Named::Workload { namespace: Some(namespace), name } => write!(f, "{namespace}/{name}")?,
+            Named::Workload { namespace: None, name } | Named::Dns(name) => f.write_str(name)?,
+            Named::Address(IpAddr::V6(address)) if self.port.is_some() => write!(f, "[{address}]")?,
+            Named::Address(address) => write!(f, "{address}")?,
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}/{}", self.protocol),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Evaluator {
+    /// The workload or address that one end names; a name without a namespace is in `namespace`.
+    ///
+    /// # Errors
+    /// No workload is called that, with the nearest ones.
+    pub fn endpoint(&self, host: &Named, namespace: &str) -> Result<Endpoint, EndError> {
+        let (namespace, name) = match host {
+            Named::Workload { namespace: given, name } => (given.as_deref().unwrap_or(namespace), name.as_str()),
+            Named::Address(address) => return Ok(self.at_address(*address)),
+            Named::Dns(name) => return Err(self.no_workload(name.clone())),
+        };
+        let place = self.cluster().workload(namespace, name).map(Endpoint::Workload);
+        place.ok_or_else(|| self.no_workload(format!("{namespace}/{name}")))
+    }
+
+    /// The edge between an endpoint and a destination, whose name may need the cluster's DNS.
+    ///
+    /// # Errors
+    /// The destination is not there, or it is not clear which of a Service's ports is meant.
+    pub fn edge(&self, source: Endpoint, destination: &Destination, namespace: &str) -> Result<Edge<'_>, EndError> {
+        let name = match &destination.host {
+            Named::Dns(name) => name,
+            host => {
+                let end = self.endpoint(host, namespace)?;
+                if let (Endpoint::Address(address), Some(service)) = (end, self.service_at(end)) {
+                    return self.through_service(
+                        source,
+                        service,
+                        destination.port,
+                        destination.protocol,
+                        &address.to_string(),
+                    );
+                }
+                return Ok(self.direct(source, end, destination));
+            }
+        };
+        let own = self.workload(source).map_or(namespace, |workload| workload.namespace.as_str());
+        let mut dns = self.dns_edge(source);
+        if dns.verdict == Verdict::Denied {
+            return Ok(dns);
+        }
+        let edge = match self.service_named(name, own) {
+            Some(service) => self.through_service(source, service, destination.port, destination.protocol, name)?,
+            None => {
+                let reason =
+                    format!("the manifests have no Service that the name {name} means: its address is not known");
+                Edge::plain(Verdict::Undecided, reason)
+            }
+        };
+        // An open way to DNS goes without saying.
+        if dns.verdict == Verdict::Allowed {
+            return Ok(edge);
+        }
+        dns.verdict = if edge.verdict == Verdict::Denied { Verdict::Denied } else { Verdict::Undecided };
+        dns.reasons.extend(edge.reasons);
+        dns.pairs.extend(edge.pairs);
+        Ok(dns)
+    }
+
+    fn direct(&self, source: Endpoint, end: Endpoint, destination: &Destination) -> Edge<'_> {
+        let about = destination.port.map(|port| (destination.protocol, port));
+        self.between(self.pair(source, end), about)
+    }
+
+    fn between<'e>(&'e self, pair: Pair<'e>, about: Option<(Protocol, u16)>) -> Edge<'e> {
+        let verdict = match about {
+            Some((protocol, port)) => pair.reach.verdict(protocol, port),
+            None => pair.reach.overall(),
+        };
+        if pair.egress.subject == pair.egress.other && verdict == Verdict::Allowed {
+            return Edge::plain(verdict, format!("{} always reaches itself", self.name(pair.egress.subject)));
+        }
+        Edge { verdict, reasons: self.reasons(&pair, about), pairs: vec![(pair, about)] }
+    }
+
+    fn through_service(
+        &self,
+        source: Endpoint,
+        service: &Service,
+        port: Option<u16>,
+        protocol: Protocol,
+        written: &str,
+    ) -> Result<Edge<'_>, EndError> {
+        let undecided = |reason| Edge::plain(Verdict::Undecided, reason);
+        let refused = |reason| Edge::plain(Verdict::Denied, reason);
+        if service.kind == "ExternalName" {
+            return Ok(undecided(format!("Service {service} is another name for a host outside of the manifests")));
+        }
+        if service.selector.is_none() {
+            return Ok(undecided(format!("Service {service} has no selector: its endpoints are given by hand")));
+        }
+        let ports: Vec<_> = service.ports.iter().filter(|own| own.protocol == protocol).map(|own| own.port).collect();
+        let port = match (port, ports.as_slice()) {
+            (Some(port), _) | (None, &[port]) => port,
+            (None, &[]) => return Ok(refused(format!("Service {service} has no {protocol} port"))),
+            (None, &[first, ..]) => {
+                return Err(EndError::ServicePort { service: written.into(), ports: join(&ports, "and"), first });
+            }
+        };
+        let target = match service.ports.iter().find(|own| own.protocol == protocol && own.port == port) {
+            // Its name means its pods, and nothing translates the port.
+            _ if service.headless => TargetPort::Number(port),
+            Some(own) => own.target.clone(),
+            None => return Ok(refused(format!("Service {service} has no {protocol} port {port}"))),
+        };
+        let workloads = self.workloads().iter().enumerate().filter(|(_, workload)| service.selects(workload));
+        let pods = workloads.filter_map(|(index, pod)| Some((Endpoint::Workload(index), target.on(pod, protocol)?)));
+        let pods: Vec<_> = pods.collect();
+        let edges = pods.iter().map(|&(pod, target)| match pod == source {
+            true => undecided(format!("{}: {}", self.name(source), Doubt::SelfThroughService)),
+            false => self.between(self.pair(source, pod), Some((protocol, target))),
+        });
+        let edges: Vec<Edge<'_>> = edges.collect();
+        let Some(Edge { verdict, .. }) = edges.first() else {
+            return Ok(refused(format!("Service {service} finds no pod for port {port}: the connection is refused")));
+        };
+        let agreed = edges.iter().all(|edge| edge.verdict == *verdict);
+        let verdict = if agreed { *verdict } else { Verdict::Undecided };
+        let (mut reasons, mut decisive) = (Vec::new(), Vec::new());
+        if !agreed {
+            let pods: Vec<_> = pods.iter().map(|(pod, _)| self.name(*pod)).collect();
+            reasons.push(format!("it hangs on which pod Service {service} picks: it leads to {}", join(&pods, "and")));
+        }
+        for ((pod, target), edge) in pods.into_iter().zip(edges) {
+            if target != port {
+                let pod = self.name(pod);
+                reasons.push(format!(
+                    "Service {service} leads from port {port} to port {target} of {pod}, which is what policies see"
+                ));
+            }
+            reasons.extend(edge.reasons);
+            decisive.extend(edge.pairs);
+        }
+        Ok(Edge { verdict, reasons, pairs: decisive })
+    }
+
+    /// Whether a source can ask the cluster's DNS, which comes before the first packet to any name.
+    pub fn dns_edge(&self, source: Endpoint) -> Edge<'_> {
+        let edges = self.dns().iter().map(|index| {
+            let pair = self.pair(source, Endpoint::Workload(*index));
+            let port = self.dns_port(*index);
+            // Questions go over UDP, and over TCP only when an answer says so.
+            (pair.reach.verdict(Protocol::Udp, port), pair, port)
+        });
+        // Any of them answers: the best verdict counts.
+        let best = edges.min_by_key(|(verdict, ..)| match verdict {
+            Verdict::Allowed => 0,
+            Verdict::Undecided => 1,
+            Verdict::Partial | Verdict::Denied => 2,
+        });
+        let Some((verdict, pair, port)) = best else {
+            return Edge::plain(Verdict::Undecided, "the cluster has no DNS".into());
+        };
+        let about = Some((Protocol::Udp, port));
+        let mut edge = self.between(pair, about);
+        let (from, dns) =
+            (self.name(source), edge.pairs.first().map(|(pair, _)| self.name(pair.egress.other)).unwrap_or_default());
+        match verdict {
+            Verdict::Allowed => {}
+            Verdict::Denied => edge.reasons.insert(0, format!(
+                "{from} cannot ask the cluster's DNS ({dns} on UDP {port}): it resolves no name at all, and the connection is never tried"
+            )),
+            _ => edge.reasons.insert(0, format!(
+                "whether {from} resolves any name hangs on whether it may ask the cluster's DNS ({dns} on UDP {port})"
+            )),
+        }
+        edge
+    }
+
+    /// The port of a DNS workload that its Service leads to, 53 without a Service.
+    fn dns_port(&self, workload: usize) -> u16 {
+        let Some(pod) = self.workloads().get(workload) else { return 53 };
+        let services = self.cluster().services.iter().filter(|service| service.selects(pod));
+        let ports =
+            services.flat_map(|service| &service.ports).filter(|own| own.protocol == Protocol::Udp && own.port == 53);
+        ports.filter_map(|own| own.target.on(pod, Protocol::Udp)).next().unwrap_or(53)
+    }
+
+    /// The Service that a name means when it is asked for in a namespace: `frontend`, `frontend.stars`,
+    /// `frontend.stars.svc`, `frontend.stars.svc.cluster.local`.
+    /// <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/>
+    fn service_named(&self, name: &str, namespace: &str) -> Option<&Service> {
+        let parts: Vec<_> = name.trim_end_matches('.').split('.').collect();
+        match parts.as_slice() {
+            [name] => self.cluster().service(namespace, name),
+            [name, namespace] | [name, namespace, "svc", ..] => self.cluster().service(namespace, name),
+            _ => None,
+        }
+    }
+
+    fn service_at(&self, end: Endpoint) -> Option<&Service> {
+        let Endpoint::Address(address) = end else { return None };
+        self.cluster().services.iter().find(|service| service.cluster_ip == Some(address))
+    }
+
+    fn at_address(&self, address: IpAddr) -> Endpoint {
+        let place = self.workloads().iter().position(|workload| workload.addresses.contains(&address));
+        place.map_or(Endpoint::Address(address), Endpoint::Workload)
+    }
+
+    fn no_workload(&self, name: String) -> EndError {
+        let names = self.workloads().iter().map(ToString::to_string);
+        let mut near: Vec<_> = names.map(|known| (distance(&name, &known), known)).collect();
+        near.sort();
+        let nearest: Vec<_> =
+            near.iter().filter(|(distance, _)| *distance <= 3).map(|(_, known)| known).take(3).collect();
+        let cure = match (near.len(), nearest.is_empty()) {
+            (0, _) => "they have none at all".into(),
+            (_, false) => format!("did you mean {}?", join(&nearest, "or")),
+            (count, true) => format!("star-policy eval lists the {count} that there are"),
+        };
+        EndError::Workload { name, cure }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! Manifests into a cluster.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use star_netpol::{Cluster, Evaluator, Problem, manifest};
+
+use crate::args::Reading;
+
+/// The cluster that all the files describe together, or everything that is wrong with their policies.
+pub(crate) fn read(files: &[PathBuf], namespace: &str) -> anyhow::Result<Result<Cluster, Vec<Problem>>> {
+    let mut objects = Vec::new();
+    for file in files {
+        objects.extend(manifest::read(file)?);
+    }
+    Ok(Cluster::new(&objects, namespace))
+}
+
+/// An evaluator of all the files together, and the warnings.
+pub(crate) fn evaluator(files: &[PathBuf], reading: &Reading) -> anyhow::Result<(Evaluator, Vec<String>)> {
+    let cluster = read(files, &reading.namespace)?.map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow!("{}", lines.join("\nstar-policy: "))
+    });
+    let mut cluster = cluster?;
+    let warnings = std::mem::take(&mut cluster.warnings);
+    if cluster.workloads.is_empty() {
+        let files = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+        return Err(anyhow!("no workload in {files}"))
+            .context("nothing to evaluate: give the manifests of the pods as well as the policies");
+    }
+    Ok((Evaluator::new(cluster, reading.ipblock_pods.into()), warnings))
+}
+
+pub(crate) fn print_warnings(warnings: &[String]) {
+    for warning in warnings {
+        anstream::eprintln!("star-policy: warning: {warning}");
+    }
+}

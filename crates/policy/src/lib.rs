@@ -1,0 +1,45 @@
+//! The command line over `star-netpol`: who may reach whom, and which rule says so.
+//!
+//! - [`args`]: what can be typed
+//! - [`input`]: manifests into an evaluator
+//! - [`eval`], [`explain`], [`diff`], [`check`]: the commands
+
+pub mod args;
+mod check;
+mod diff;
+mod eval;
+mod explain;
+mod input;
+mod paint;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+pub use args::Args;
+use args::Command;
+use clap::CommandFactory as _;
+
+/// Does what was typed; the exit code says what a script needs to know.
+///
+/// # Errors
+/// Input that cannot be read or is refused, and output that cannot be written.
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Eval(args) => eval::run(args, out),
+        Command::Explain(args) => explain::run(args, out),
+        Command::Diff(args) => diff::run(args, out),
+        Command::Check(args) => check::run(args, out),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "star-policy", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Whether an error is that of a pipe whose reader has gone.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+}
