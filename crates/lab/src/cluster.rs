@@ -24,6 +24,9 @@ pub(crate) type Key = (String, String);
 /// The label that every namespace carries.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
+/// The annotation by which a pod asks for an address.
+const ADDRESSES: &str = "cni.projectcalico.org/ipAddrs";
+
 /// Namespaces that are there from the start.
 const NAMESPACES: [&str; 2] = ["default", "kube-system"];
 
@@ -288,6 +291,8 @@ impl Cluster {
             return Ok(Outcome::Unchanged);
         }
         let containers = image::containers(&workload, &self.images)?;
+        let asked =
+            self.asked(&workload).map_err(|refused| vec![format!("error: {}: {workload}: {refused}", workload.at)])?;
         let before = self.workloads.remove(&key);
         let outcome = if before.is_some() { Outcome::Configured } else { Outcome::Created };
         let (mut pods, made) = before.map(|before| (before.pods, before.made)).unwrap_or_default();
@@ -296,12 +301,38 @@ impl Cluster {
         pods.truncate(workload.replicas.unwrap_or(1) as usize);
         let mut held = WorkloadObject { workload, pods, node: object.node.clone(), containers, made };
         while held.pods.len() < held.workload.replicas.unwrap_or(1) as usize {
-            let address =
-                self.pod_address(&held).ok_or_else(|| vec!["error: no address is free for more pods".to_owned()])?;
+            let address = match (asked, self.pod_address(&held)) {
+                (Some(address), _) => address,
+                (None, Some(address)) => address,
+                (None, None) => return Err(vec!["error: no address is free for more pods".to_owned()]),
+            };
             held.add_pod(address);
         }
         self.workloads.insert(key, held);
         Ok(outcome)
+    }
+
+    /// The address that a pod asks for, as with Calico: `cni.projectcalico.org/ipAddrs: '["10.244.0.9"]'`.
+    /// <https://docs.tigera.io/calico/latest/networking/ipam/use-specific-ip>
+    fn asked(&self, workload: &Workload) -> Result<Option<Ipv4Addr>, String> {
+        let annotations = texts(&workload.template, "annotations");
+        let Some(text) = annotations.get(ADDRESSES) else { return Ok(None) };
+        let [address] = serde_json::from_str::<Vec<Ipv4Addr>>(text)
+            .ok()
+            .and_then(|list| list.try_into().ok())
+            .unwrap_or([Ipv4Addr::UNSPECIFIED]);
+        let other = |(of, pod): (&Workload, &PodObject)| {
+            pod.spec.address == address
+                && (&of.kind, &of.namespace, &of.name) != (&workload.kind, &workload.namespace, &workload.name)
+        };
+        match workload.replicas {
+            _ if !is_pods(address) => {
+                Err(format!("{ADDRESSES} {text:?} is not a list of one address in 10.244.0.0/16, not 10.244.0.1"))
+            }
+            Some(2..) => Err(format!("{ADDRESSES} gives one address to several replicas; leave it out")),
+            _ if self.pods().any(other) => Err(format!("{ADDRESSES} {address} is taken")),
+            _ => Ok(Some(address)),
+        }
     }
 
     fn pod_address(&mut self, making: &WorkloadObject) -> Option<Ipv4Addr> {
@@ -311,7 +342,7 @@ impl Cluster {
             let [_, _, high, low] = self.last_pod.octets();
             let [high, low] = u16::from_be_bytes([high, low]).wrapping_add(1).to_be_bytes();
             self.last_pod = Ipv4Addr::new(10, 244, high, low);
-            if !matches!([high, low], [0, 0 | 1] | [255, 255]) && !taken.contains(&self.last_pod) {
+            if is_pods(self.last_pod) && !taken.contains(&self.last_pod) {
                 return Some(self.last_pod);
             }
         }
@@ -460,6 +491,11 @@ impl WorkloadObject {
         let spec = Spec { namespace, name: pod, labels, address, containers };
         self.pods.push(PodObject { spec, template: self.containers.clone(), created: Timestamp::now() });
     }
+}
+
+/// Whether an address may be a pod's.
+fn is_pods(address: Ipv4Addr) -> bool {
+    matches!(address.octets(), [10, 244, rest @ ..] if !matches!(rest, [0, 0 | 1] | [255, 255]))
 }
 
 /// A suffix as Kubernetes makes them, without vowels and what looks like others; of the same `seed` the same.

@@ -5,16 +5,18 @@
 
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "support/packet.rs"]
+mod packet;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use lab::{Lab, User, users, wait};
+use packet::{become_root, process_at, within};
 use rtnetlink::{LinkUnspec, LinkVeth, RouteMessageBuilder, new_connection};
-use rustix::process::{getgid, getuid};
-use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+use rustix::thread::UnshareFlags;
 
 /// Longer than a packet takes, and shorter than a repeated one.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -44,18 +46,7 @@ fn main() {
 
 /// A network with a loopback and a default route into nowhere.
 fn leave_the_machine() {
-    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-    let user = if uid == 0 { UnshareFlags::empty() } else { UnshareFlags::NEWUSER };
-    #[expect(unsafe_code, reason = "unsafe with FILES alone, which takes open files from other threads")]
-    // SAFETY: FILES is not passed.
-    unsafe {
-        unshare_unsafe(user | UnshareFlags::NEWNET).unwrap();
-    }
-    if uid != 0 {
-        fs::write("/proc/self/setgroups", "deny").unwrap();
-        fs::write("/proc/self/uid_map", format!("0 {uid} 1")).unwrap();
-        fs::write("/proc/self/gid_map", format!("0 {gid} 1")).unwrap();
-    }
+    become_root(UnshareFlags::NEWNET);
     for scope in ["all", "default"] {
         // Announcements of IPv6's would be counted, too.
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
@@ -88,27 +79,6 @@ fn left() -> u64 {
     let devices = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
     let out = devices.lines().find_map(|line| line.trim().strip_prefix("out:")).unwrap();
     out.split_whitespace().nth(9).unwrap().parse().unwrap()
-}
-
-/// Runs `work` in the network of a process.
-fn within<T: Send>(process: i32, work: impl FnOnce() -> T + Send) -> T {
-    let network = File::open(format!("/proc/{process}/ns/net")).unwrap();
-    std::thread::scope(|scope| {
-        let entered = scope.spawn(|| {
-            move_into_link_name_space(std::os::fd::AsFd::as_fd(&network), Some(LinkNameSpaceType::Network)).unwrap();
-            work()
-        });
-        entered.join().unwrap()
-    })
-}
-
-/// The process of the pod with `address`.
-fn process_at(lab: &Lab, address: Ipv4Addr) -> i32 {
-    let mine = |pid: &i32| {
-        let route = fs::read_to_string(format!("/proc/{pid}/net/fib_trie")).unwrap_or_default();
-        route.contains(&format!(" {address}\n"))
-    };
-    lab.processes().into_iter().find(mine).unwrap()
 }
 
 fn address_of(lab: &Lab, namespace: &str) -> Ipv4Addr {

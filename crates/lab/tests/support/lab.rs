@@ -85,8 +85,13 @@ impl Lab {
 
     /// Applies a manifest.
     pub(crate) fn apply(&self, manifest: &str) -> String {
+        self.feed("apply", manifest)
+    }
+
+    /// Says `verb -f -` and gives it a manifest.
+    pub(crate) fn feed(&self, verb: &str, manifest: &str) -> String {
         let mut client = program(&self.runtime, self.user);
-        let client = client.args(["apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let client = client.args([verb, "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut client = client.stderr(Stdio::piped()).spawn().unwrap();
         client.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
         let output = client.wait_with_output().unwrap();
