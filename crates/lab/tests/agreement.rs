@@ -36,12 +36,13 @@ fn main() {
     if std::env::args().any(|arg| arg == "--list") {
         return;
     }
+    let users = users();
     become_root(UnshareFlags::empty());
     for (name, test) in [
         ("random_policies_do_what_the_evaluator_says", random_policies_do_what_the_evaluator_says as fn(User)),
         ("cyclonus_cases_do_what_cyclonus_says", cyclonus_cases_do_what_cyclonus_says),
     ] {
-        for user in users() {
+        for user in users.iter().copied() {
             if name.contains(&filter) {
                 let start = Instant::now();
                 test(user);

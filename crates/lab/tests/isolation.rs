@@ -11,12 +11,17 @@ mod packet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::{Lab, User, users, wait};
 use packet::{become_root, process_at, within};
 use rtnetlink::{LinkUnspec, LinkVeth, RouteMessageBuilder, new_connection};
-use rustix::thread::UnshareFlags;
+use rustix::mount::{MountPropagationFlags, mount_bind_recursive, mount_change};
+use rustix::process::{chdir, chroot};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// Longer than a packet takes, and shorter than a repeated one.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -30,12 +35,17 @@ fn main() {
     if std::env::args().any(|arg| arg == "--list") {
         return;
     }
+    if let Some(how) = std::env::var_os(FORBID) {
+        forbid(how.to_str().unwrap());
+    }
+    let users = users();
     leave_the_machine();
     for (name, test) in [
         ("not_one_packet_leaves_the_lab", not_one_packet_leaves_the_lab as fn(User)),
+        ("what_the_machine_forbids_is_told_by_name", what_the_machine_forbids_is_told_by_name),
         ("established_connections_are_cut_or_kept_as_asked", established_connections_are_cut_or_kept_as_asked),
     ] {
-        for user in users() {
+        for user in users.iter().copied() {
             if name.contains(&filter) {
                 test(user);
                 println!("test {name} ({user:?}) ... ok");
@@ -44,9 +54,62 @@ fn main() {
     }
 }
 
+/// Has this program, run again, forbid namespaces and then become star-lab.
+const FORBID: &str = "STAR_TEST_FORBID";
+
+/// Becomes star-lab where there are no namespaces to be had: a limit of none, or a file system that is not the machine's
+/// own, in which the kernel gives none.
+fn forbid(how: &str) -> ! {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    let program = env!("CARGO_BIN_EXE_star-lab");
+    // As an ordinary user.
+    #[expect(unsafe_code, reason = "unsafe with FILES alone, which takes open files from other threads")]
+    // SAFETY: FILES is not passed.
+    unsafe {
+        unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNS).unwrap();
+    }
+    fs::write("/proc/self/setgroups", "deny").unwrap();
+    fs::write("/proc/self/uid_map", "1000 0 1").unwrap();
+    fs::write("/proc/self/gid_map", "1000 0 1").unwrap();
+    match how {
+        "limit" => fs::write("/proc/sys/user/max_user_namespaces", "0").unwrap(),
+        "chroot" => {
+            let root = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").unwrap()).join("root");
+            fs::create_dir_all(&root).unwrap();
+            mount_bind_recursive("/", &root).unwrap();
+            chroot(&root).unwrap();
+            chdir("/").unwrap();
+        }
+        other => panic!("unknown way to forbid: {other}"),
+    }
+    panic!("{}", Command::new(program).args(args).exec())
+}
+
+fn what_the_machine_forbids_is_told_by_name(_: User) {
+    let runtime = lab::folder("forbidden", User::Me);
+    let run = |how: &str, args: &[&str]| {
+        let mut command = Command::new("/proc/self/exe");
+        command.env(FORBID, how).env("XDG_RUNTIME_DIR", &runtime).args(args);
+        command
+    };
+    for (how, cause, cure) in [
+        ("limit", "this machine allows no more user namespaces", "`sysctl user.max_user_namespaces`"),
+        ("chroot", "this machine forbids namespaces", "--security-opt seccomp=unconfined"),
+    ] {
+        let output = run(how, &["up", "--port=0"]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+        assert!(told.contains(cause) && told.contains(cure) && told.contains("or with --loopback"), "{told}");
+    }
+    // The way out that every message names.
+    let lab = Lab::run(runtime.clone(), User::Me, run("limit", &["up", "--port=0", "--loopback"]));
+    lab.wait_for(OPEN);
+}
+
 /// A network with a loopback and a default route into nowhere.
 fn leave_the_machine() {
-    become_root(UnshareFlags::NEWNET);
+    become_root(UnshareFlags::NEWNET | UnshareFlags::NEWNS);
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
     for scope in ["all", "default"] {
         // Announcements of IPv6's would be counted, too.
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
