@@ -2,7 +2,7 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page bench tools
+.PHONY: run test lint test-rust test-page bench fuzz tools
 
 # The lab: a live page, from one command.
 run:
@@ -34,6 +34,13 @@ bench:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
 		-p star-probe -p star-collect -p star-bench
 	target/$(HOST)/image/star-bench
+
+# cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
+FUZZ_SECONDS := 1800
+fuzz:
+	mkdir -p fuzz/corpus/netpol
+	cp manifests/*/*.yaml docs/examples/*.yaml fuzz/corpus/netpol/
+	RUSTC_BOOTSTRAP=1 cargo fuzz run netpol --features run -- -max_total_time=$(FUZZ_SECONDS)
 
 # What the page's tests need beyond Rust: installed where we may, named where we may not.
 tools:

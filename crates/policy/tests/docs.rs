@@ -1,6 +1,4 @@
 //! What docs/policy.md shows is what the program prints. `UPDATE_DOCS=1 cargo test -p star-policy` writes it anew.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::{env, fs, path::Path, process::Command};
 
 #[test]
