@@ -95,6 +95,11 @@ impl Cluster {
         }
         cluster.warnings.extend(passed_over_warning(&passed_over));
         cluster.warnings.extend(cluster.policies.iter().flat_map(idle_rules));
+        let unevaluated = |foreign: &Foreign| {
+            let Foreign { at, name, .. } = foreign;
+            format!("{at}: {name} is not evaluated: what it could change is undecided")
+        };
+        cluster.warnings.extend(cluster.foreign.iter().map(unevaluated));
         cluster.workloads = merge(pods, &mut cluster.warnings);
         cluster.policies.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         cluster.services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));

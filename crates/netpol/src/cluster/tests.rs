@@ -133,8 +133,9 @@ fn objects_are_the_same_only_with_kind_group_namespace_and_name() {
     let own = "networking.k8s.io/v1";
     let different = format!("{}{}{}", policy(own, "x"), policy(own, "y"), policy("projectcalico.org/v3", "x"));
     let cluster = cluster(&different);
-    assert_eq!((cluster.policies.len(), cluster.foreign.len(), cluster.warnings.len()), (2, 1, 0));
+    assert_eq!((cluster.policies.len(), cluster.foreign.len(), cluster.warnings.len()), (2, 1, 1));
     assert_eq!(cluster.foreign[0].name, "NetworkPolicy x/a");
+    assert!(cluster.warnings[0].ends_with("NetworkPolicy x/a is not evaluated: what it could change is undecided"));
     let namespaces: Vec<_> = cluster.namespaces.keys().collect();
     assert_eq!(namespaces, ["x", "y"]);
 }
@@ -149,4 +150,23 @@ fn a_mesh_wide_authorization_policy_concerns_every_namespace() {
     assert!(policy("istio-system").foreign[0].concerns("x"));
     assert!(policy("x").foreign[0].concerns("x"));
     assert!(!policy("x").foreign[0].concerns("y"));
+}
+
+#[test]
+fn policies_that_are_not_kubernetes_own_are_known_by_kind_and_group() {
+    let foreign = |version: &str, kind: &str| {
+        cluster(&format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}")).foreign.len()
+    };
+    assert_eq!(foreign("k8s.ovn.org/v1", "EgressFirewall"), 1);
+    assert_eq!(foreign("crd.antrea.io/v1beta1", "NetworkPolicy"), 1);
+    assert_eq!(foreign("projectcalico.org/v3", "StagedNetworkPolicy"), 0);
+    assert_eq!(foreign("cilium.io/v2", "CiliumEndpoint"), 0);
+    assert_eq!(foreign("networking.k8s.io/v1", "Ingress"), 0);
+}
+
+#[test]
+fn only_a_replica_set_is_taken_for_a_deployments() {
+    let job = pod("a-1f-x", "10.0.0.1", "pod-template-hash: 1f", "")
+        .replace("kind: ReplicaSet, name: web-1f", "kind: Job, name: web-1f");
+    assert_eq!(workloads(&cluster(&job)), ["Job default/web-1f x1 [10.0.0.1]"]);
 }
