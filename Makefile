@@ -2,7 +2,7 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page bench bench-truth tools
+.PHONY: run test lint test-rust test-page bench bench-truth fuzz tools
 
 # The lab: a live page, from one command.
 run:
@@ -43,6 +43,13 @@ bench-truth:
 	target/$(HOST)/image/star-bench loss --percent=1
 	target/$(HOST)/image/star-bench loss --percent=10
 	target/$(HOST)/image/star-bench silence
+
+# cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
+FUZZ_SECONDS := 1800
+fuzz:
+	mkdir -p fuzz/corpus/netpol
+	cp manifests/*/*.yaml docs/examples/*.yaml fuzz/corpus/netpol/
+	RUSTC_BOOTSTRAP=1 cargo fuzz run netpol --features run -- -max_total_time=$(FUZZ_SECONDS)
 
 # What the page's tests need beyond Rust: installed where we may, named where we may not.
 tools:

@@ -95,6 +95,11 @@ impl Cluster {
         }
         cluster.warnings.extend(passed_over_warning(&passed_over));
         cluster.warnings.extend(cluster.policies.iter().flat_map(idle_rules));
+        let unevaluated = |foreign: &Foreign| {
+            let Foreign { at, name, .. } = foreign;
+            format!("{at}: {name} is not evaluated: what it could change is undecided")
+        };
+        cluster.warnings.extend(cluster.foreign.iter().map(unevaluated));
         cluster.workloads = merge(pods, &mut cluster.warnings);
         cluster.policies.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         cluster.services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
@@ -239,29 +244,32 @@ fn merge(pods: Vec<(Workload, Option<Owner>, bool)>, warnings: &mut Vec<String>)
         members.sort_by_key(|(_, is_root)| !is_root);
         let mut members = members.into_iter();
         let Some((mut first, is_root)) = members.next() else { continue };
+        let mut pods = Vec::from_iter((first.kind == "Pod").then(|| first.node.clone()));
+        let without_controllers = !pods.is_empty();
         if !is_root {
             (first.kind, first.name) = (root.kind, root.name);
         }
-        let mut merged = 0;
         for (member, _) in members {
             let same = member.own_labels() == first.own_labels()
                 && member.ports == first.ports
                 && member.host_network == first.host_network;
-            if !same {
+            if same {
+                pods.extend((member.kind == "Pod").then_some(member.node));
+                first.addresses.extend(member.addresses);
+            } else {
                 warnings.push(format!(
                     "{}: {} {member} of {} {first} has other labels, ports or network than that: it stands for itself",
                     member.at, member.kind, first.kind
                 ));
                 workloads.push(member);
-                continue;
             }
-            first.node = if merged == 0 && is_root || first.node == member.node { member.node } else { None };
-            first.addresses.extend(member.addresses);
-            merged += 1;
         }
-        if !is_root {
-            first.replicas = Some(merged + 1);
+        if without_controllers {
+            first.replicas = u32::try_from(pods.len()).ok();
         }
+        // One node counts only if every pod runs on it.
+        let alike = pods.windows(2).all(|pair| pair[0] == pair[1]);
+        first.node = if alike { pods.pop().unwrap_or(first.node) } else { None };
         workloads.push(first);
     }
     distinguish(&mut workloads);
