@@ -70,7 +70,7 @@ pub(crate) struct Namespace {
 #[derive(Debug)]
 pub(crate) struct ServiceObject {
     pub(crate) service: Service,
-    /// None if it is headless, or only another name.
+    /// None if it is headless.
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) created: Timestamp,
     node: Node,
@@ -244,6 +244,11 @@ impl Cluster {
         if before.is_some_and(|before| before.node == object.node) {
             return Ok(Outcome::Unchanged);
         }
+        if service.kind == "ExternalName" {
+            return refuse(
+                "star-lab's DNS knows no names outside of the cluster: ExternalName leads nowhere".to_owned(),
+            );
+        }
         let asked = match service.cluster_ip {
             Some(IpAddr::V4(address)) => Some(address),
             Some(IpAddr::V6(_)) => return refuse("star-lab's addresses are IPv4: leave clusterIP out".to_owned()),
@@ -252,7 +257,7 @@ impl Cluster {
         let taken =
             |address| self.services.iter().any(|(other, object)| *other != key && object.address == Some(address));
         let address = match (asked, before.and_then(|before| before.address)) {
-            _ if service.headless || service.kind == "ExternalName" => None,
+            _ if service.headless => None,
             (Some(address), _) if !service::contains(address) => {
                 return refuse(format!("clusterIP {address} is not in 10.96.0.0/12; leave it out"));
             }

@@ -14,6 +14,7 @@ use futures_util::future::{join_all, pending, select_all};
 use rustix::time::{ClockId, clock_gettime};
 use star_netpol::manifest::{self, Object};
 use star_netpol::node::Node;
+use star_netpol::workload::Workload;
 use tokio::net::UnixListener;
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
@@ -198,6 +199,12 @@ impl Lab {
         &self.published
     }
 
+    /// Ends when every published port has been listened on.
+    pub(crate) fn listening(&self) -> impl Future<Output = ()> + use<> {
+        let ports: Vec<_> = self.published.iter().map(|port| publish::listens(port.target.subscribe())).collect();
+        join_all(ports).map(drop)
+    }
+
     /// Where the logs are.
     pub(crate) fn folder(&self) -> &Folder {
         &self.folder
@@ -228,7 +235,9 @@ impl Lab {
                     if let Some(pod) = self.pods.get_mut(&key) {
                         pod.containers[container].take(event);
                     }
-                    self.commit()?;
+                    if let Err(error) = self.commit() {
+                        tell(&format!("{error:#}; the rules of before stay\n"));
+                    }
                 }
                 Some(Asked { request, answer }) = self.requests.recv() => match request {
                     Request::Exec { pod, command, namespace } => match self.exec(&namespace, &pod, &command) {
@@ -319,12 +328,35 @@ impl Lab {
             }
             match self.cluster.apply(object, namespace.unwrap_or("default")) {
                 Ok((outcome, warnings)) => {
+                    answer.warned.extend(self.uncut(object, namespace));
                     answer.warned.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
                     answer.told += &format!("{}/{} {}\n", cluster::resource(object), object.name, outcome.name());
                 }
                 Err(refused) => answer.refused.extend(refused),
             }
         }
+    }
+
+    /// What to know of a policy that concerns a page: here it is not cut.
+    fn uncut(&self, object: &Object, namespace: Option<&str>) -> Option<String> {
+        let namespace = object.namespace.as_deref().or(namespace).unwrap_or("default");
+        let policy = &self.cluster.policies.get(&(namespace.to_owned(), object.name.clone()))?.policy;
+        let (true, Some(_)) = (object.kind == "NetworkPolicy", &policy.ingress) else { return None };
+        let published = self.published.iter().find(|published| {
+            let service = self.cluster.services.get(&published.service).map(|object| &object.service);
+            let selects = |(workload, _): (&Workload, _)| {
+                service.is_some_and(|service| service.selects(workload))
+                    && workload.namespace == policy.namespace
+                    && policy.pod_selector.matches(&workload.labels)
+            };
+            self.cluster.pods().any(selects)
+        })?;
+        Some(format!(
+            "Warning: {policy} selects the pods of Service {}; star-lab shows it at http://{}/ all the same, as kubectl \
+             port-forward does: in a cluster, the load balancer may be cut off",
+            published.name(),
+            published.address
+        ))
     }
 
     /// Removes objects, what others need last.

@@ -57,7 +57,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use star_daemon::check::{Ask, Checker, Guard, Resolver};
 use star_daemon::target::TargetUrl;
-use star_daemon::{cli, supervise};
+use star_daemon::{cli, serve, supervise};
 use star_netpol::manifest;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -323,7 +323,13 @@ async fn start(job: Job) -> anyhow::Result<ExitCode> {
 }
 
 async fn up(prepared: Prepared, shutdown: CancellationToken) -> anyhow::Result<()> {
+    serve::raise_open_file_limit();
     let mut lab = Lab::start(prepared).await?;
+    tokio::select! {
+        // What does not listen in time has told why in its log.
+        _ = timeout(START, lab.listening()) => {}
+        ended = lab.supervise(shutdown.clone()) => return ended,
+    }
     tell(&welcome(&lab));
     lab.supervise(shutdown).await
 }

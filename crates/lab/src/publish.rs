@@ -3,12 +3,14 @@
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::fabric::Wire;
 
@@ -17,6 +19,9 @@ const PORT: u16 = 9001;
 
 /// How many ports after it are tried.
 const PORTS: u16 = 100;
+
+/// Between two looks at whether a pod listens.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Ports of the machine's loopback, to be taken before this process leaves the machine's network.
 pub(crate) struct Ports(Range<u16>);
@@ -71,16 +76,34 @@ pub(crate) async fn serve(listener: TcpListener, target: watch::Receiver<Target>
 /// Ends with the connection, however it ends.
 async fn hand_on(mut client: TcpStream, target: Target) {
     let Some((wire, port)) = target else { return };
+    let _ = client.set_nodelay(true);
+    if let Ok(mut server) = connect(&wire, port).await {
+        let _ = copy_bidirectional(&mut client, &mut server).await;
+    }
+}
+
+/// Connects to a port of a pod, on its own loopback.
+async fn connect(wire: &Wire, port: u16) -> anyhow::Result<TcpStream> {
     let connect = move || {
         let server = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         server.set_nonblocking(true)?;
         server.set_nodelay(true)?;
         Ok(server)
     };
-    let _ = client.set_nodelay(true);
-    if let Ok(server) = wire.within(connect).await
-        && let Ok(mut server) = TcpStream::from_std(server)
-    {
-        let _ = copy_bidirectional(&mut client, &mut server).await;
+    Ok(TcpStream::from_std(wire.within(connect).await?)?)
+}
+
+/// Waits until what `target` names listens.
+pub(crate) async fn listens(mut target: watch::Receiver<Target>) {
+    loop {
+        let Some((wire, port)) = target.borrow_and_update().clone() else {
+            // The sender lives as long as the lab.
+            let _ = target.changed().await;
+            continue;
+        };
+        if connect(&wire, port).await.is_ok() {
+            return;
+        }
+        sleep(AGAIN).await;
     }
 }

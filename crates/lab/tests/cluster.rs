@@ -124,6 +124,12 @@ fn objects_are_shown_as_kubectl_shows_them() {
     {
         assert!(described.contains(part), "{described}");
     }
+    let deny = format!("{}/../../manifests/policies/default-deny.yaml", env!("CARGO_MANIFEST_DIR"));
+    let warned = lab.say(&["apply", "-n", "management-ui", "-f", &deny]).stderr;
+    assert!(
+        String::from_utf8(warned).unwrap().contains(&format!("star-lab shows it at http://{}/ all the same", lab.page))
+    );
+    assert_eq!(lab.get("/api/v1/graph")["nodes"].as_array().unwrap().len(), 3);
     let log = lab.ok(&["logs", "-n", "client", &lab.pod("client", "client")]);
     assert!(log.contains("listening"), "{log}");
 }
