@@ -131,3 +131,16 @@ fn records(file: &Path) -> anyhow::Result<BTreeMap<RrKey, Arc<RecordSet>>> {
     }
     Ok(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolv_conf_is_as_the_kubelet_writes_it() {
+        assert_eq!(
+            resolv_conf("stars", Ipv4Addr::new(10, 96, 0, 10)),
+            "search stars.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
+        );
+    }
+}

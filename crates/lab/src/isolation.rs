@@ -55,10 +55,9 @@ pub(crate) enum Forbidden {
 /// When the machine forbids it.
 pub(crate) fn leave_the_machine() -> anyhow::Result<()> {
     let (uid, gid) = (getuid(), getgid());
-    let network = UnshareFlags::NEWNET | UnshareFlags::NEWNS;
     // The machine's root needs no user namespace, unless a container took its rights.
-    if !uid.is_root() || unshare(network).is_err() {
-        unshare(network | UnshareFlags::NEWUSER).map_err(|error| match error {
+    if !uid.is_root() || unshare(UnshareFlags::NEWNET).is_err() {
+        unshare(UnshareFlags::NEWNET | UnshareFlags::NEWUSER).map_err(|error| match error {
             Errno::NOSPC => Forbidden::TooMany,
             Errno::PERM if is_zero("/proc/sys/kernel/unprivileged_userns_clone") => Forbidden::Switch,
             Errno::PERM => Forbidden::Unshare,
@@ -72,7 +71,6 @@ pub(crate) fn leave_the_machine() -> anyhow::Result<()> {
         map("/proc/self/uid_map", format!("0 {} 1", uid.as_raw()))?;
         map("/proc/self/gid_map", format!("0 {} 1", gid.as_raw()))?;
     }
-    keep_mounts_to_ourselves()?;
     disable_ipv6();
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|_| Forbidden::ReadOnly)?;
     Ok(())
@@ -97,7 +95,8 @@ pub(crate) fn enter_network(network: impl AsFd) -> anyhow::Result<()> {
 /// Has this process, still of one thread, see the files of `folder` in /etc, and nobody else.
 pub(crate) fn overlay_etc(folder: &Path) -> anyhow::Result<()> {
     unshare(UnshareFlags::NEWNS).context("no mount namespace")?;
-    keep_mounts_to_ourselves()?;
+    let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", alone).context("mounts cannot be kept private")?;
     for file in ["resolv.conf", "hosts"] {
         let target = Path::new("/etc").join(file);
         mount_bind(folder.join(file), &target)
@@ -111,11 +110,6 @@ pub(crate) fn drop_capabilities() -> anyhow::Result<()> {
     let kept = CapabilitySet::NET_BIND_SERVICE;
     set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() })
         .context("capabilities cannot be dropped")
-}
-
-fn keep_mounts_to_ourselves() -> anyhow::Result<()> {
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .context("mounts cannot be kept private")
 }
 
 /// The lab is IPv4 only. Without this, each end of a link would announce itself with packets that nobody asked for.

@@ -258,9 +258,6 @@ fn a_lab_that_is_killed_leaves_nothing_but_its_folder() {
         assert_eq!(pods.len(), 5);
         let mine = networks(&[pods.as_slice(), &[id]].concat());
         assert_eq!(mine.len(), 6, "a network for each pod, and the node's");
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        assert!(!mounts.contains("resolv.conf") || !mounts.contains(lab.runtime.to_str().unwrap()), "{mounts}");
-
         lab.process.kill().unwrap();
         lab.process.wait().unwrap();
         wait(|| !pods.iter().any(|pod| is_alive(*pod)), || "a pod is still alive".to_owned());

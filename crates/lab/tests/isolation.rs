@@ -109,7 +109,10 @@ fn what_the_machine_forbids_is_told_by_name(_: User) {
 /// A network with a loopback and a default route into nowhere.
 fn leave_the_machine() {
     become_root(UnshareFlags::NEWNET | UnshareFlags::NEWNS);
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+    // As on most machines: who mounts something shows it to others, unless he sees to it that he does not.
+    for how in [MountPropagationFlags::PRIVATE, MountPropagationFlags::SHARED] {
+        mount_change("/", how | MountPropagationFlags::REC).unwrap();
+    }
     for scope in ["all", "default"] {
         // Announcements of IPv6's would be counted, too.
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
@@ -161,6 +164,9 @@ fn not_one_packet_leaves_the_lab(user: User) {
         assert_ne!(lab.check("client", "deploy/client", url), "reachable", "{url}");
     }
 
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains("/etc/resolv.conf"), "a pod's resolv.conf is the machine's: {mounts}");
+
     // Neither the lab nor a pod has a way out, or any link but their own.
     let (node, pod) = (lab.process.id().try_into().unwrap(), address_of(&lab, "client"));
     for process in [node, process_at(&lab, pod)] {
@@ -168,6 +174,11 @@ fn not_one_packet_leaves_the_lab(user: User) {
         match process == node {
             true => assert_eq!(sent.unwrap_err().kind(), ErrorKind::NetworkUnreachable),
             false => assert_eq!(sent.unwrap(), 1, "only the node knows that there is no way"),
+        }
+        if process != node {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+            let rights = status.lines().find(|line| line.starts_with("CapPrm:")).unwrap();
+            assert!(rights.ends_with("\t0000000000000400"), "only CAP_NET_BIND_SERVICE: {rights}");
         }
         let links = within(process, || fs::read_to_string("/proc/thread-self/net/dev").unwrap());
         let names: Vec<_> =

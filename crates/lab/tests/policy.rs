@@ -107,7 +107,10 @@ fn a_source_that_may_not_ask_for_names_times_out_at_dns() {
     for user in users() {
         let lab = Lab::start("egress", user, &[]);
         lab.wait_for(OPEN);
+        // Nobody listens on the node, but it answers; what a pod sends there is no less egress.
+        assert_eq!(lab.check("client", "deploy/client", "10.244.0.1:1"), "connection_refused");
         lab.apply(&egress(""));
+        assert_eq!(lab.check("client", "deploy/client", "10.244.0.1:1"), "connect_timeout");
         lab.wait_for(&format!("{others} C>F:dns_timeout C>B:dns_timeout {rest}"));
         lab.apply(&egress(dns));
         lab.wait_for(&format!("{others} C>F:connect_timeout C>B:connect_timeout {rest}"));
