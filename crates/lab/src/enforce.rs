@@ -55,7 +55,7 @@ const FILTER: i32 = 0;
 /// No chain is ever deleted, only emptied, so that each packet sees all rules of before or all of now; `chains` counts
 /// those that have come to be.
 pub(crate) fn enforce(batch: &mut Batch, world: &World<'_>, established: Established, loss: u32, chains: &mut usize) {
-    let known = |established| match established {
+    let known = match established {
         Established::Keep => Rule::new().established(),
         Established::Cut => Rule::new().reply(),
     };
@@ -63,7 +63,6 @@ pub(crate) fn enforce(batch: &mut Batch, world: &World<'_>, established: Establi
         batch.base_chain(chain, "filter", hook, FILTER);
         batch.flush(chain);
     }
-    // Input first, so that nothing else is between.
     *chains = world.policies.len().max(*chains);
     for direction in Direction::ALL {
         batch.chain(direction.name());
@@ -78,7 +77,7 @@ pub(crate) fn enforce(batch: &mut Batch, world: &World<'_>, established: Establi
         batch.rule("forward", Rule::new().millionths(loss).verdict(Verdict::Drop));
     }
     for chain in ["forward", "input"] {
-        batch.rule(chain, known(established).verdict(Verdict::Accept));
+        batch.rule(chain, known.clone().verdict(Verdict::Accept));
         batch.rule(chain, Rule::new().verdict(Verdict::Jump(Direction::Egress.name())));
     }
     for direction in Direction::ALL {
@@ -100,8 +99,8 @@ pub(crate) fn enforce(batch: &mut Batch, world: &World<'_>, established: Establi
                 continue;
             }
             // A pod always reaches itself.
-            let own_own = Rule::new().address(Side::Source, pod.address).address(Side::Destination, pod.address);
-            batch.rule(direction.name(), own_own.verdict(Verdict::Accept));
+            let itself = Rule::new().address(Side::Source, pod.address).address(Side::Destination, pod.address);
+            batch.rule(direction.name(), itself.verdict(Verdict::Accept));
             for chain in isolating {
                 batch.rule(direction.name(), Rule::new().address(own, pod.address).verdict(Verdict::Jump(&chain)));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -13,11 +13,10 @@ use futures_util::FutureExt;
 use futures_util::future::{join_all, pending, select_all};
 use rustix::time::{ClockId, clock_gettime};
 use star_netpol::manifest::{self, Object};
-use star_netpol::node::Node;
 use star_netpol::workload::Workload;
 use tokio::net::UnixListener;
 use tokio::process::Child;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +29,7 @@ use crate::folder::Followed;
 use crate::nft::{Batch, Netfilter};
 use crate::pod::Pod;
 use crate::process::{Process, tell};
-use crate::publish::{self, Ports, Target};
+use crate::publish::{self, Ports, Published, Target};
 use crate::{describe, dns, image, isolation, listing, service};
 
 /// The cluster's own DNS.
@@ -61,16 +60,6 @@ pub(crate) struct Prepared {
     published: Vec<(Published, TcpListener)>,
 }
 
-/// A Service's port on the machine's loopback.
-pub(crate) struct Published {
-    service: Key,
-    /// The Service's port.
-    port: u16,
-    /// Where it is to be found.
-    pub(crate) address: SocketAddr,
-    target: watch::Sender<Target>,
-}
-
 impl Prepared {
     /// Takes what is needed, then leaves the machine's network.
     ///
@@ -81,11 +70,10 @@ impl Prepared {
         let mut ports = Ports::new();
         let mut first = config.port;
         let mut published = Vec::new();
-        for (service, port) in config.objects.iter().flat_map(balanced) {
+        for (service, port) in config.objects.iter().flat_map(publish::balanced) {
             let listener = ports.listen(first.take())?;
             listener.set_nonblocking(true)?;
-            let (address, target) = (listener.local_addr()?, watch::Sender::new(None));
-            published.push((Published { service, port, address, target }, listener));
+            published.push((Published::new(service, port, listener.local_addr()?), listener));
         }
         let folder = control::folder()?;
         let control = control::listen(&folder)?;
@@ -93,19 +81,6 @@ impl Prepared {
         isolation::leave_the_machine()?;
         Ok(Self { config, folder, control, published })
     }
-}
-
-/// The TCP ports of a Service that is to be reached from outside.
-fn balanced(object: &Object) -> Vec<(Key, u16)> {
-    let kind = object.node.at_path(&["spec", "type"]).and_then(Node::text);
-    if object.kind != "Service" || kind != Some("LoadBalancer") {
-        return Vec::new();
-    }
-    let key = (object.namespace.clone().unwrap_or_else(|| "default".to_owned()), object.name.clone());
-    let ports = object.node.at_path(&["spec", "ports"]).map(Node::items).unwrap_or_default().iter();
-    let tcp = ports.filter(|port| port.get("protocol").and_then(Node::text).unwrap_or("TCP") == "TCP");
-    let number = |port: &Node| u16::try_from(port.get("port")?.integer()?).ok();
-    tcp.filter_map(number).map(|port| (key.clone(), port)).collect()
 }
 
 /// A running lab.
@@ -545,18 +520,6 @@ impl Lab {
             answer.told += &format!("{} {how}\n", pod.spec.name);
         }
         self.commit()
-    }
-}
-
-impl Published {
-    /// Whether it is of that Service and port.
-    pub(crate) fn is_of(&self, service: &Key, port: u16) -> bool {
-        self.service == *service && self.port == port
-    }
-
-    /// Its Service, as `namespace/name`.
-    pub(crate) fn name(&self) -> String {
-        format!("{}/{}", self.service.0, self.service.1)
     }
 }
 

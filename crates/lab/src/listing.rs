@@ -9,8 +9,8 @@ use star_netpol::workload::Workload;
 
 use crate::cluster::{Cluster, Key, Namespace, PodObject, PolicyObject, ServiceObject};
 use crate::control::{Answer, Kind, Output};
-use crate::lab::Published;
 use crate::pod::Pod;
+use crate::publish::Published;
 
 /// What can be listed.
 pub(crate) struct View<'a> {

@@ -1,17 +1,20 @@
 //! A Service on the machine's loopback, as `kubectl port-forward` has it.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use star_netpol::manifest::Object;
+use star_netpol::node::Node;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::cluster::Key;
 use crate::fabric::Wire;
 
 /// The first published Service's port, unless it is taken.
@@ -48,6 +51,46 @@ impl Ports {
         }
         bail!("no port from {PORT} to {} is free; choose one with --port", PORT + PORTS - 1)
     }
+}
+
+/// A Service's port on the machine's loopback.
+pub(crate) struct Published {
+    pub(crate) service: Key,
+    /// The Service's port.
+    pub(crate) port: u16,
+    /// Where it is to be found.
+    pub(crate) address: SocketAddr,
+    pub(crate) target: watch::Sender<Target>,
+}
+
+impl Published {
+    /// A port that leads nowhere yet.
+    pub(crate) fn new(service: Key, port: u16, address: SocketAddr) -> Self {
+        Self { service, port, address, target: watch::Sender::new(None) }
+    }
+
+    /// Whether it is of that Service and port.
+    pub(crate) fn is_of(&self, service: &Key, port: u16) -> bool {
+        self.service == *service && self.port == port
+    }
+
+    /// Its Service, as `namespace/name`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.service.0, self.service.1)
+    }
+}
+
+/// The TCP ports of a Service that is to be reached from outside.
+pub(crate) fn balanced(object: &Object) -> Vec<(Key, u16)> {
+    let kind = object.node.at_path(&["spec", "type"]).and_then(Node::text);
+    if object.kind != "Service" || kind != Some("LoadBalancer") {
+        return Vec::new();
+    }
+    let key = (object.namespace.clone().unwrap_or_else(|| "default".to_owned()), object.name.clone());
+    let ports = object.node.at_path(&["spec", "ports"]).map(Node::items).unwrap_or_default().iter();
+    let tcp = ports.filter(|port| port.get("protocol").and_then(Node::text).unwrap_or("TCP") == "TCP");
+    let number = |port: &Node| u16::try_from(port.get("port")?.integer()?).ok();
+    tcp.filter_map(number).map(|port| (key.clone(), port)).collect()
 }
 
 /// Where a published Service leads: a pod's network and the port there.

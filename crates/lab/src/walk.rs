@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
+use crate::client::say;
 use crate::control::{Answer, File, Request};
 use crate::process::me;
-use crate::say;
 
 /// A step: what is done, by which files in which namespace, and what to look at then.
 struct Step {
