@@ -2,7 +2,7 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page bench fuzz tools
+.PHONY: run test lint test-rust test-page bench bench-truth fuzz tools
 
 # The lab: a live page, from one command.
 run:
@@ -34,6 +34,15 @@ bench:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
 		-p star-probe -p star-collect -p star-bench
 	target/$(HOST)/image/star-bench
+
+# The whole, in a lab of its own: from a policy to the event at a client; false verdicts under loss; silence beside health.
+# An hour, most of it waiting.
+bench-truth:
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) -p star-lab -p star-bench
+	target/$(HOST)/image/star-bench truth
+	target/$(HOST)/image/star-bench loss --percent=1
+	target/$(HOST)/image/star-bench loss --percent=10
+	target/$(HOST)/image/star-bench silence
 
 # cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
 FUZZ_SECONDS := 1800

@@ -102,7 +102,7 @@ impl Setting {
 }
 
 /// The folder of this program, where the daemons are if they were built alike.
-fn beside() -> anyhow::Result<PathBuf> {
+pub(crate) fn beside() -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     Ok(exe.parent().unwrap_or(Path::new("/")).to_owned())
 }

@@ -68,22 +68,33 @@ impl ReadError {
 /// # Errors
 /// What cannot be read, and the first place at which a file is not a manifest.
 pub fn read(path: &Path) -> Result<Vec<Object>, ReadError> {
+    let mut objects = Vec::new();
+    for (file, text) in texts(path)? {
+        objects.extend(objects_of(&file, &text, path.is_dir())?);
+    }
+    Ok(objects)
+}
+
+/// The same as text, for whoever parses it elsewhere: each file's path and what it holds.
+///
+/// # Errors
+/// What cannot be read.
+pub fn texts(path: &Path) -> Result<Vec<(Arc<str>, String)>, ReadError> {
     if path == Path::new("-") {
         let mut text = String::new();
         io::stdin().lock().read_to_string(&mut text).map_err(|error| ReadError::of(path, error))?;
-        return Ok(parse(&"-".into(), &text)?);
+        return Ok(vec![("-".into(), text)]);
     }
     let mut files = Vec::new();
     find(path, &mut files)?;
     if files.is_empty() {
         return Err(ReadError::NoManifest(path.into()));
     }
-    let mut objects = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).map_err(|error| ReadError::of(&file, error))?;
-        objects.extend(objects_of(&file.display().to_string().into(), &text, path.is_dir())?);
-    }
-    Ok(objects)
+    let text = |file: PathBuf| match fs::read_to_string(&file) {
+        Ok(text) => Ok((file.display().to_string().into(), text)),
+        Err(error) => Err(ReadError::of(&file, error)),
+    };
+    files.into_iter().map(text).collect()
 }
 
 /// `path` itself if it is a file, else the manifests below it, without hidden ones and links to folders.

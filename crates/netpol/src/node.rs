@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 128;
 const MAX_ALIASED: usize = 100_000;
 
 /// A value and where it begins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Where it begins.
     pub at: Location,
@@ -28,7 +28,7 @@ pub struct Node {
 }
 
 /// A node's content.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A scalar as written, and what YAML takes it for.
     Scalar(String, Scalar),
@@ -54,7 +54,7 @@ pub enum Scalar {
 }
 
 /// One key of a mapping and its value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The key, as text.
     pub key: String,
