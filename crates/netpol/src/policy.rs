@@ -167,6 +167,11 @@ impl IpBlock {
     pub fn contains(&self, address: std::net::IpAddr) -> bool {
         self.cidr.contains(&address) && !self.except.iter().any(|hole| hole.contains(&address))
     }
+
+    /// Whether it holds every IPv4 address, or every IPv6 address.
+    pub(crate) fn is_every_address(&self, v4: bool) -> bool {
+        self.cidr.prefix_len() == 0 && self.except.is_empty() && self.cidr.addr().is_ipv4() == v4
+    }
 }
 
 /// Displayed as `10.0.0.0/8 except 10.1.0.0/16`.

@@ -4,7 +4,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use star_netpol::{
     Cluster, Evaluator, Location, Matrix, Protocol,
-    evaluator::{Endpoint, IpBlockPods, Options},
+    evaluator::{Endpoint, IpBlockPods, Options, Reach},
     manifest::parse,
     policy::{IpBlock, Peer, Policy, Port, Rule, Scope, Target},
     selector::{Operator, Requirement, Selector},
@@ -119,6 +119,10 @@ fn pairs(evaluator: &Evaluator) -> impl Iterator<Item = (usize, usize)> + use<> 
     (0..count).flat_map(move |source| (0..count).map(move |destination| (source, destination))).filter(|(s, d)| s != d)
 }
 
+fn all(matrix: &Matrix, evaluator: &Evaluator) -> Vec<Reach> {
+    pairs(evaluator).map(|(source, destination)| matrix.reach(source, destination)).collect()
+}
+
 fn any_mode() -> impl Strategy<Value = IpBlockPods> {
     select(&[IpBlockPods::Match, IpBlockPods::Ignore, IpBlockPods::Undecided][..])
 }
@@ -140,7 +144,7 @@ proptest! {
         idle.pod_selector = Selector::new(vec![Requirement { key: "nobody".into(), operator: Operator::Exists }]);
         let mut with = evaluator(&policies, mode);
         prop_assert_eq!(with.apply(idle), Vec::<usize>::new());
-        prop_assert_eq!(before, Matrix::new(&with));
+        prop_assert_eq!(all(&before, &with), all(&Matrix::new(&with), &with));
     }
 
     #[test]
@@ -169,13 +173,14 @@ proptest! {
             let objects = parse(&"all.yaml".into(), &documents.join("---\n")).unwrap();
             Evaluator::new(Cluster::new(&objects, "default").unwrap(), Options { ip_block_pods: mode })
         };
-        let before = Matrix::new(&read(&documents));
+        let evaluator = read(&documents);
+        let before = all(&Matrix::new(&evaluator), &evaluator);
         let mut state = seed;
         documents.sort_by_cached_key(|_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             state >> 32
         });
-        prop_assert_eq!(before, Matrix::new(&read(&documents)));
+        prop_assert_eq!(before, all(&Matrix::new(&read(&documents)), &evaluator));
     }
 
     #[test]

@@ -220,7 +220,7 @@ fn metadata_is_checked_and_an_export_is_taken() {
     assert_eq!(
         first("metadata: {nam: p}"),
         format!(
-            "1:68: {p}/without a name: metadata.nam: unknown field; did you mean name?|1:67: {p}/without a name: metadata.name: required"
+            "1:68: {p}/without a name: metadata.nam: unknown field; did you mean name?|1:67: {p}/without a name: metadata.name: required: a policy has a name of its own in its namespace"
         )
     );
     assert_eq!(
@@ -249,12 +249,14 @@ fn a_policy_of_a_version_that_no_server_knows_is_refused() {
         ("networking.k8s.io/v2", "NetworkPolicy"),
         ("v1", "NetworkPolicy"),
         ("networking.k8s.io/v1", "Networkpolicy"),
+        ("networking.k8s.io/v1", "NetworkPolcy"),
+        ("networking.k8s/v1", "NetworkPolicy"),
     ] {
         let found = wrong(&format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: p}}, spec: {{}}}}"));
         assert_eq!(
             found,
             [format!(
-                "1:1: {kind} p: no API server knows {kind} in {version:?}: write apiVersion: networking.k8s.io/v1 and kind: NetworkPolicy"
+                "1:1: {kind} p: no API server takes {kind} of {version}: write apiVersion: networking.k8s.io/v1 and kind: NetworkPolicy"
             )]
         );
     }

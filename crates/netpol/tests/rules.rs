@@ -622,3 +622,113 @@ fn the_manifests_own_dns_and_its_port_are_taken() {
     assert_eq!(on(53), Verdict::Denied);
     assert_eq!(on(5353), Verdict::Allowed);
 }
+
+#[test]
+fn a_block_that_holds_a_nodes_address_is_undecided_for_its_pods_however_settled() {
+    let host = "---\n{apiVersion: v1, kind: Pod, metadata: {name: h, namespace: y}, spec: {hostNetwork: true, nodeName: n1}, status: {podIP: 192.0.2.1}}\n";
+    let policy = manifests(&[("x", "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]}")]);
+    let here = "---\n{apiVersion: v1, kind: Pod, metadata: {name: c, namespace: x}, spec: {nodeName: n2}}\n";
+    for mode in [IpBlockPods::Match, IpBlockPods::Ignore, IpBlockPods::Undecided] {
+        let evaluator = evaluator_of(&format!("{policy}{host}{here}"), mode);
+        expect(&evaluator, &[("y/h", "x/c", "No Connections ? All Connections"), ("y/a", "x/c", NONE)]);
+    }
+}
+
+#[test]
+fn blocks_of_every_address_admit_pods_of_unknown_address_where_blocks_match() {
+    let pod = "---\n{apiVersion: v1, kind: Pod, metadata: {name: c, namespace: y}, spec: {}}\n";
+    let from = |blocks: &str| {
+        format!("{}{pod}", manifests(&[("x", &format!("{{podSelector: {{}}, ingress: [{{from: [{blocks}]}}]}}"))]))
+    };
+    let both = from("{ipBlock: {cidr: 0.0.0.0/0}}, {ipBlock: {cidr: '::/0'}}");
+    expect(&evaluator_of(&both, IpBlockPods::Match), &[("y/c", "x/a", ALL)]);
+    expect(&evaluator_of(&both, IpBlockPods::Ignore), &[("y/c", "x/a", NONE)]);
+    let holed = from("{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}, {ipBlock: {cidr: '::/0'}}");
+    for blocks in [&holed, &from("{ipBlock: {cidr: 0.0.0.0/0}}")] {
+        expect(&evaluator_of(blocks, IpBlockPods::Match), &[("y/c", "x/a", "No Connections ? All Connections")]);
+    }
+}
+
+#[test]
+fn a_headless_service_means_its_pods_and_each_of_them_has_a_name() {
+    let policy = manifests(&[("x", "{podSelector: {}, ingress: [{ports: [{port: 8080}]}]}")]);
+    let service = "---\n{apiVersion: v1, kind: Service, metadata: {name: bare, namespace: x}, spec: {clusterIP: None, selector: {pod: a}}}\n";
+    let evaluator = evaluator_of(&format!("{policy}{SERVICES}{service}"), IpBlockPods::Undecided);
+    assert_eq!(edge(&evaluator, "y/a", "bare.x").verdict, Verdict::Partial);
+    assert_eq!(edge(&evaluator, "y/a", "a-0.bare.x.svc:8080").verdict, Verdict::Allowed);
+    assert_eq!(edge(&evaluator, "y/a", "a-0.bare.x.svc.cluster.local:80").verdict, Verdict::Denied);
+    assert_eq!(edge(&evaluator, "y/a", "a-0.web.x.svc:8080").verdict, Verdict::Undecided);
+    assert_eq!(edge(&evaluator, "y/a", "web.x.svc.example.org:80").verdict, Verdict::Undecided);
+}
+
+#[test]
+fn a_services_other_addresses_are_its_own() {
+    let service = "---\n{apiVersion: v1, kind: Service, metadata: {name: out, namespace: x}, spec: {type: LoadBalancer, clusterIPs: [10.96.0.9, 'fd00::9'], externalIPs: [192.0.2.9], selector: {pod: a}, ports: [{port: 80, targetPort: 8080}]}, status: {loadBalancer: {ingress: [{ip: 198.51.100.9}]}}}\n";
+    let policy = manifests(&[("x", "{podSelector: {}}")]);
+    let evaluator = evaluator_of(&format!("{policy}{service}"), IpBlockPods::Undecided);
+    for address in ["10.96.0.9:80", "[fd00::9]:80", "192.0.2.9:80", "198.51.100.9:80"] {
+        assert_eq!(edge(&evaluator, "y/a", address).verdict, Verdict::Denied, "{address}");
+    }
+    assert_eq!(edge(&evaluator, "y/a", "192.0.2.8:80").verdict, Verdict::Allowed);
+}
+
+#[test]
+fn who_does_not_ask_the_clusters_dns_resolves_names_in_ways_unknown() {
+    let deny = manifests(&[(
+        "y",
+        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {ns: x}}}]}]}",
+    )]);
+    let pod = |name: &str, spec: &str| {
+        format!("---\n{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: y}}, spec: {{{spec}}}}}\n")
+    };
+    let pods = [
+        pod("own", "dnsPolicy: None"),
+        pod("nodes", "dnsPolicy: Default"),
+        pod("host", "hostNetwork: true"),
+        pod("asks", "dnsPolicy: ClusterFirst"),
+    ];
+    let evaluator = evaluator_of(&format!("{deny}{SERVICES}{}", pods.concat()), IpBlockPods::Undecided);
+    for (source, verdict) in [
+        ("y/own", Verdict::Undecided),
+        ("y/nodes", Verdict::Undecided),
+        ("y/host", Verdict::Undecided),
+        ("y/asks", Verdict::Denied),
+        ("203.0.113.7", Verdict::Undecided),
+    ] {
+        assert_eq!(edge(&evaluator, source, "http://web.x/").verdict, verdict, "{source}");
+    }
+    let closed = evaluator_of(
+        &format!("{}{SERVICES}{}", manifests(&[("x", "{podSelector: {}}")]), pods[0]),
+        IpBlockPods::Undecided,
+    );
+    assert_eq!(edge(&closed, "y/own", "http://web.x/").verdict, Verdict::Denied);
+}
+
+#[test]
+fn what_is_certain_is_not_called_undecided() {
+    let evaluator = evaluator_of(
+        &format!(
+            "{}{HOSTS}",
+            manifests(&[
+                ("x", "{podSelector: {}}"),
+                ("y", "{podSelector: {matchLabels: {pod: host}}, ingress: [{ports: [{port: 80}]}]}")
+            ])
+        ),
+        IpBlockPods::Undecided,
+    );
+    let own = edge(&evaluator, "y/host", "x/here:80");
+    assert_eq!(own.verdict, Verdict::Allowed);
+    assert!(own.reasons[1].ends_with("x/here is open to it all the same: the peer is the node that runs it, and a node always reaches its own pods"), "{:?}", own.reasons);
+    let admitted = edge(&evaluator, "x/a", "y/host:80");
+    assert_eq!(admitted.verdict, Verdict::Allowed);
+    assert!(!admitted.reasons.concat().contains("undecided"), "{:?}", admitted.reasons);
+    assert!(edge(&evaluator, "x/a", "y/host:81").reasons.concat().contains("undecided for y/host"));
+}
+
+#[test]
+fn a_block_that_is_taken_to_admit_no_pod_is_told_so() {
+    let policy = manifests(&[("x", "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}")]);
+    let evaluator = evaluator_of(&policy, IpBlockPods::Ignore);
+    let reasons = edge(&evaluator, "y/a", "x/a:80").reasons;
+    assert!(reasons[1].ends_with("matches TCP 80, but its ipBlock 10.0.0.0/8 is taken to admit no pod"), "{reasons:?}");
+}

@@ -53,7 +53,7 @@ fn eval_as_json_has_every_ordered_pair_and_the_warnings() {
     assert_eq!(first["reasons"].as_array().unwrap().len(), 2);
     assert_eq!(
         document["warnings"],
-        serde_json::json!(["passed over 1 object that no NetworkPolicy concerns: Secret (1)"])
+        serde_json::json!(["passed over 1 object of kinds that are not read here: Secret (1)"])
     );
     let settled = star_policy(&["eval", "-f", "-", "-o", "json", "--ipblock-pods", "ignore"], &input);
     let document: Value = serde_json::from_slice(&settled.stdout).unwrap();
@@ -73,7 +73,7 @@ fn several_inputs_are_one_cluster_and_warnings_go_to_stderr() {
     );
     assert_eq!(
         stderr(&output),
-        "star-policy: warning: passed over 1 object that no NetworkPolicy concerns: Secret (1)\n"
+        "star-policy: warning: passed over 1 object of kinds that are not read here: Secret (1)\n"
     );
     let both = star_policy(&["eval", "-f", "manifests/lab", "manifests/policies"], "");
     assert!(stdout(&both).contains("client/client                stars/backend                denied"));
@@ -103,10 +103,28 @@ fn diff_tells_by_its_exit_code_whether_anything_changes() {
     let closed = star_policy(&["diff", "manifests/lab", "manifests"], "");
     assert_eq!(closed.status.code(), Some(1));
     assert!(
-        stdout(&closed).starts_with("- client/client -> stars/backend closes: All Connections\n"),
+        stdout(&closed)
+            .starts_with("client/client -> stars/backend: allowed before, denied now\n  - closes All Connections\n"),
         "{}",
         stdout(&closed)
     );
+    let block = |rule: &str| {
+        format!(
+            "{}{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p, namespace: x}}, spec: {{ingress: [{rule}]}}}}\n",
+            pods(&["a", "b"])
+        )
+    };
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("undecided.yaml");
+    std::fs::write(&file, block("{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}")).unwrap();
+    let ruled_out = stdout(&star_policy(&["diff", file.to_str().unwrap(), "-"], &block("")));
+    assert!(
+        ruled_out.starts_with(
+            "x/a -> x/b: undecided before, denied now\n  - closes, having been undecided, All Connections\n"
+        ),
+        "{ruled_out}"
+    );
+    let emptied = star_policy(&["diff", "manifests", "-"], "");
+    assert_eq!((emptied.status.code(), stdout(&emptied).matches("one of the two is gone").count()), (Some(1), 8));
     let gone = star_policy(&["diff", "manifests", "-", "-o", "json"], &pods(&["a"]));
     assert_eq!(gone.status.code(), Some(1));
     let document: Value = serde_json::from_slice(&gone.stdout).unwrap();
@@ -144,12 +162,16 @@ fn what_cannot_be_done_is_said_in_a_line_with_exit_code_2() {
         assert_eq!(stdout(&output), "");
         assert!(stderr(&output).starts_with(expected), "{args:?}: {}", stderr(&output));
     };
-    fails(&["eval", "-f", "no-such-file"], "", "star-policy: no-such-file: No such file or directory");
+    fails(
+        &["eval", "-f", "no-such-file"],
+        "",
+        "star-policy: no-such-file cannot be read: No such file or directory (os error 2)\n",
+    );
     fails(&["eval", "-f", "-"], "a: [1", "star-policy: -:");
     fails(
         &["eval", "-f", "-"],
         "",
-        "star-policy: nothing to evaluate: give the manifests of the pods as well as the policies: no workload in -",
+        "star-policy: no workload in -: give the manifests of the pods as well as the policies\n",
     );
     fails(
         &["eval", "-f", "manifests", "-f", "docs/examples/mistakes.yaml"],
@@ -167,6 +189,8 @@ fn what_cannot_be_done_is_said_in_a_line_with_exit_code_2() {
         "",
         "star-policy: \"client/client:80\" is not a source",
     );
+    fails(&["diff", "-", "-"], "", "star-policy: standard input can be read once: give BEFORE or AFTER as a file\n");
+    fails(&["eval", "-f", "manifests", "-n", "Bad NS"], "", "error: invalid value 'Bad NS' for '--namespace <NS>'");
     fails(&["diff", "manifests"], "", "error: the following required arguments");
 }
 

@@ -56,10 +56,12 @@ fn pods_without_their_owner_still_merge_under_its_name() {
 #[test]
 fn a_pod_that_a_policy_could_tell_apart_stands_for_itself() {
     let labelled = pod("web-1f-a", "10.0.0.1", "app: web, quarantine: x", "");
-    let cluster = cluster(&format!("{DEPLOYMENT}{labelled}"));
-    assert_eq!(workloads(&cluster), ["Deployment default/web x2 []", "Pod default/web-1f-a x1 [10.0.0.1]"]);
+    let usual = pod("web-1f-b", "10.0.0.2", "app: web", "");
+    let cluster = cluster(&format!("{DEPLOYMENT}{labelled}{usual}"));
+    assert_eq!(workloads(&cluster), ["Deployment default/web x2 [10.0.0.2]", "Pod default/web-1f-a x1 [10.0.0.1]"]);
     assert!(
-        cluster.warnings[0].contains("Pod default/web-1f-a of Deployment default/web has other labels"),
+        cluster.warnings[0]
+            .contains("Pod default/web-1f-a has other labels, ports or network than the rest of its workload"),
         "{:?}",
         cluster.warnings
     );
@@ -117,10 +119,10 @@ fn what_no_policy_concerns_is_counted() {
     let text = "{apiVersion: v1, kind: Secret, metadata: {name: a}}\n---\n{apiVersion: v1, kind: Secret, metadata: {name: b}}\n---\n{apiVersion: example.org/v1, kind: Widget, metadata: {name: c}, spec: {template: {}}}\n";
     assert_eq!(
         cluster(text).warnings,
-        ["passed over 3 objects that no NetworkPolicy concerns: Secret (2), Widget (1)"]
+        ["passed over 3 objects of kinds that are not read here: Secret (2), Widget (1)"]
     );
     let one = "{apiVersion: v1, kind: Secret, metadata: {name: a}}";
-    assert_eq!(cluster(one).warnings, ["passed over 1 object that no NetworkPolicy concerns: Secret (1)"]);
+    assert_eq!(cluster(one).warnings, ["passed over 1 object of kinds that are not read here: Secret (1)"]);
 }
 
 #[test]
@@ -162,6 +164,9 @@ fn policies_that_are_not_kubernetes_own_are_known_by_kind_and_group() {
     assert_eq!(foreign("projectcalico.org/v3", "StagedNetworkPolicy"), 0);
     assert_eq!(foreign("cilium.io/v2", "CiliumEndpoint"), 0);
     assert_eq!(foreign("networking.k8s.io/v1", "Ingress"), 0);
+    assert_eq!(foreign("policy.linkerd.io/v1beta1", "ServerAuthorization"), 1);
+    assert_eq!(foreign("kuma.io/v1alpha1", "MeshTrafficPermission"), 1);
+    assert_eq!(foreign("kyverno.io/v1", "ClusterPolicy"), 0);
 }
 
 #[test]
@@ -169,4 +174,47 @@ fn only_a_replica_set_is_taken_for_a_deployments() {
     let job = pod("a-1f-x", "10.0.0.1", "pod-template-hash: 1f", "")
         .replace("kind: ReplicaSet, name: web-1f", "kind: Job, name: web-1f");
     assert_eq!(workloads(&cluster(&job)), ["Job default/web-1f x1 [10.0.0.1]"]);
+}
+
+#[test]
+fn pods_that_all_differ_from_their_template_count_instead_of_it() {
+    let injected = |name: &str, address: &str| pod(name, address, "app: web, mesh: on", "");
+    let odd = pod("web-1f-c", "10.0.0.3", "app: web, quarantine: x", "");
+    let text = format!("{DEPLOYMENT}{odd}{}{}", injected("web-1f-a", "10.0.0.1"), injected("web-1f-b", "10.0.0.2"));
+    let cluster = cluster(&text);
+    assert_eq!(
+        workloads(&cluster),
+        ["Deployment default/web x2 [10.0.0.1 10.0.0.2]", "Pod default/web-1f-c x1 [10.0.0.3]"]
+    );
+    assert_eq!(cluster.workloads[0].labels["mesh"], "on");
+}
+
+#[test]
+fn a_cron_jobs_jobs_are_its_pods_until_they_are_done() {
+    let cron = "{apiVersion: batch/v1, kind: CronJob, metadata: {name: cj}, spec: {jobTemplate: {spec: {parallelism: 3, template: {metadata: {labels: {app: cj}}, spec: {containers: [{}]}}}}}}\n";
+    let job = |name: &str, status: &str| {
+        format!(
+            "---\n{{apiVersion: batch/v1, kind: Job, metadata: {{name: {name}, ownerReferences: [{{kind: CronJob, name: cj, controller: true}}]}}, spec: {{template: {{metadata: {{labels: {{app: cj, job-name: {name}, batch.kubernetes.io/job-name: {name}}}}}, spec: {{containers: [{{}}]}}}}}}{status}}}\n"
+        )
+    };
+    let text = format!(
+        "{cron}{}{}",
+        job("cj-1", ""),
+        job("cj-2", ", status: {conditions: [{type: Complete, status: 'True'}]}")
+    );
+    assert_eq!(workloads(&cluster(&text)), ["CronJob default/cj x3 []"]);
+    let alone = job("cj-2", ", status: {conditions: [{type: Complete, status: 'True'}]}");
+    assert_eq!(workloads(&cluster(&alone)), [""; 0]);
+}
+
+#[test]
+fn objects_that_leave_their_name_to_the_server_stay_apart() {
+    let policy = |port: u16| {
+        format!(
+            "---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{generateName: p-}}, spec: {{ingress: [{{ports: [{{port: {port}}}]}}]}}}}\n"
+        )
+    };
+    let cluster = cluster(&format!("{}{}", policy(80), policy(81)));
+    let names: Vec<_> = cluster.policies.iter().map(|policy| policy.name.as_str()).collect();
+    assert!(names.len() == 2 && names[0] != names[1] && names.iter().all(|name| name.starts_with("p-")), "{names:?}");
 }

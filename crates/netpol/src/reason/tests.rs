@@ -117,13 +117,15 @@ fn a_miss_says_what_a_peer_must_be_and_what_the_other_end_is() {
     );
     assert_eq!(
         from("{ipBlock: {cidr: 10.1.0.0/16, except: [10.1.1.0/24, 10.1.2.0/24]}}"),
-        format!("{rule}its addresses must lie in 10.1.0.0/16 except 10.1.1.0/24, 10.1.2.0/24, not those of x/a")
+        format!("{rule}its addresses must lie in 10.1.0.0/16 except 10.1.1.0/24, 10.1.2.0/24, and those of x/a do not")
     );
     assert_eq!(
         from(
             "{podSelector: {matchLabels: {app: a}}}, {namespaceSelector: {}, podSelector: {matchLabels: {app: c, z: y}}}"
         ),
-        format!("{rule}its pods must carry app=a in namespace y; x/a is in namespace x")
+        format!(
+            "{rule}none of its 2 peers fits; with the nearest, its pods must carry app=a in namespace y; x/a is in namespace x"
+        )
     );
 }
 
@@ -242,7 +244,7 @@ client/client -> stars/frontend: partial
 
 ingress of stars/frontend, policy by policy (lets through TCP 80):
   stars/allow-ui (allow-ui.yaml:1) does not admit client/client
-    rule 1 (line 9) matches every port, but its pods must be in a namespace with role=management-ui; client/client is in namespace client, which carries role=client
+    rule 1 (line 9) admits every port, but its pods must be in a namespace with role=management-ui; client/client is in namespace client, which carries role=client
   stars/default-deny (default-deny.yaml:2) does not admit client/client: it has no ingress rule
   stars/frontend-policy (frontend-policy.yaml:1) admits client/client
     rule 1 (line 11) admits client/client on TCP 80
