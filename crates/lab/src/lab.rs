@@ -297,6 +297,11 @@ impl Lab {
     fn apply(&mut self, mut objects: Vec<Object>, namespace: Option<&str>, answer: &mut Answer) {
         objects.sort_by_key(cluster::rank);
         for object in &objects {
+            // In a folder there are other documents, too.
+            if object.api_version.is_empty() {
+                answer.warned.push(format!("Warning: passed over a {}", object.kind));
+                continue;
+            }
             if let Some(refused) = mismatch(object, namespace) {
                 answer.refused.push(refused);
                 continue;
