@@ -146,7 +146,7 @@ fn what_cannot_be_done_is_told_on_one_line() {
         (vec!["get", "pods", "nope"], "Error from server (NotFound): pods \"nope\" not found"),
         (vec!["logs", "nope"], "Error from server (NotFound): pods \"nope\" not found"),
         (vec!["exec", "-n", "client", "deploy/client", "--", "sh"], "\"sh\": executable file not found in $PATH"),
-        (vec!["apply", "-f", "/nowhere.yaml"], "/nowhere.yaml: No such file"),
+        (vec!["apply", "-f", "/nowhere.yaml"], "/nowhere.yaml cannot be read: No such file"),
         (vec!["kill", "bakend"], "there is no pod `bakend`; there are "),
         (vec!["get", "pods", "--lab=1"], "no lab with --lab=1 is running"),
     ] {
