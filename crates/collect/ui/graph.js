@@ -94,7 +94,13 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
     picture.addEventListener(type, ({ target }) => {
       const item = at ? /** @type {SVGElement | null} */ (/** @type {Element} */ (target).closest('[data-key]')) : null;
       if (type.startsWith('pointer')) hovered = item;
-      else focused = item?.matches(':focus-visible') ? item : null;
+      else {
+        focused = item?.matches(':focus-visible') ? item : null;
+        if (item?.matches('.node, .edge')) {
+          current = item.dataset.key ?? '';
+          rove();
+        }
+      }
       tell();
     });
   }
@@ -150,6 +156,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
   function rove() {
     const all = /** @type {SVGElement[]} */ ([...nodes.children, ...edges.children]);
     const one = all.find((item) => item.dataset.key === current) ?? all[0];
+    current = one?.dataset.key ?? '';
     for (const item of all) set(item, { tabindex: item === one ? 0 : -1 });
   }
 
@@ -350,7 +357,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
     }
     tip.hidden = !item || stage.classList.contains('dragging');
     if (!item || tip.hidden || !drawing) return;
-    say(tip, item.getAttribute('aria-label') ?? '');
+    say(tip, item.dataset.tip ?? item.getAttribute('aria-label') ?? '');
     const i = drawing.scene.nodes.findIndex((node) => node.key === key);
     const at = i >= 0 ? places[i] : curves.get(key)?.middle ?? { x: 0, y: 0 };
     const [x, y, r] = [camera.k * at.x + camera.x, camera.k * at.y + camera.y, i >= 0 ? camera.k * R : 6];
@@ -363,6 +370,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
   return {
     fit,
     zoom: by,
+    focus: () => elements.get(current)?.focus(),
     arrange: () => tool('arrange'),
 
     /** Forgets what is pointed at. */
@@ -433,13 +441,15 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
         else set(sign.children[1], { d: GLYPHS[mark(link.reason)] });
       }
       sync(nodes, scene.nodes.filter((node) => node.shown), (node) => (node.state === 'folded' ? 'rect' : 'circle'),
-        (_, body) => svg('g', {}, svg(body, body === 'rect' ? { class: 'body', x: -R, y: -R, width: 2 * R, height: 2 * R, rx: 12 } : { class: 'body', r: R }), svg('text', { class: 'id', 'dominant-baseline': 'central' }), svg('text', { class: 'name' }),
+        (_, body) => svg('g', {}, svg(body, body === 'rect' ? { class: 'body', x: -R, y: -R, width: 2 * R, height: 2 * R, rx: 12 } : { class: 'body', r: R }), svg('text', { class: 'id', 'dominant-baseline': 'central' }), ' ', svg('text', { class: 'name' }),
           svg('g', { class: 'strange', transform: `translate(${0.72 * R} ${-0.72 * R})` }, svg('circle', { r: 10 }), svg('path', { d: GLYPHS.other }))),
         (item, node) => {
+          const said = node.node >= 0 ? line({ node: node.node }) : line({ group: node.name, count: node.count });
           set(item, {
             class: `node ${node.state} ${node.colour < 0 ? 'c' : `c${node.colour}`}${node.strange ? ' odd' : ''}${next.selected === node.key ? ' selected' : ''}${node.matched ? '' : ' aside'}${node.group ? ' boxed' : ''}`,
             'data-one': node.node >= 0,
-            'aria-label': node.node >= 0 ? line({ node: node.node }) : line({ group: node.name, count: node.count }),
+            'data-tip': said,
+            'aria-label': said.startsWith(node.text) ? said : `${node.text} ${said}`,
           });
           set(item.children[1], { 'font-size': node.size, dy: node.node < 0 ? -7 : null });
           say(item.children[1], node.text);

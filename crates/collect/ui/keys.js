@@ -10,6 +10,8 @@ export function createKeys(document, actions) {
     const target = /** @type {HTMLElement} */ (event.target);
     const typing = target.matches('input:not([type=range]), select, textarea');
     if (typing && event.key !== 'Escape') return;
+    // An open dialog has the other keys to itself, Escape above all.
+    if (event.key !== '?' && document.querySelector('dialog[open]')) return;
     const action = actions[event.key];
     if (!action) return;
     event.preventDefault();

@@ -264,7 +264,7 @@ function focusView() {
   const now = view(graph);
   if (now === 'matrix') matrixView.focus();
   else if (now === 'table') tableView.focus();
-  else /** @type {SVGElement | null} */ (stages.graph.querySelector('[data-key][tabindex="0"]'))?.focus();
+  else graphView.focus();
 }
 
 /** @param {Graph} graph */
@@ -481,8 +481,9 @@ function labels() {
   name('save-json', words.saveJson);
   name('save-csv', words.saveCsv);
   name('theme', `${words.theme}: ${words.themes[theme]}`);
-  name('language', words.language);
-  say(get('language'), words === WORDS.ko ? 'English' : '한국어');
+  const other = words === WORDS.ko ? 'English' : '한국어';
+  name('language', `${words.language}: ${other}`);
+  say(get('language'), other);
   set(get('language'), { lang: words === WORDS.ko ? 'en' : 'ko' });
   name('ask', words.help);
   fillHelp(/** @type {HTMLDialogElement} */ (get('help')), words);
@@ -626,10 +627,9 @@ createKeys(document, {
   Escape: () => {
     graphView.quiet();
     if (document.activeElement === search) {
-      if (search.value) {
-        search.value = link.q = '';
-        changed();
-      } else search.blur();
+      search.value = link.q = '';
+      search.blur();
+      changed();
     } else if (link.selection) choose(null);
   },
 });

@@ -84,7 +84,7 @@ const en = {
   nothingMatches: 'Nothing matches the search and the filters.',
   clearFilters: 'Clear them',
   folded: (/** @type {number} */ nodes, /** @type {number} */ groups) => `${plural(nodes, 'node')} folded into ${plural(groups, 'namespace')}: click one to unfold it.`,
-  unfold: (/** @type {string} */ name, /** @type {number} */ n) => `${name}: ${plural(n, 'node')}, folded`,
+  unfold: (/** @type {string} */ name, /** @type {number} */ n) => `${name} · ${plural(n, 'node')}, folded`,
   fold: (/** @type {string} */ name) => `Fold ${name}`,
   unfoldAll: 'Unfold all',
   foldAll: 'Fold',
@@ -179,7 +179,7 @@ const en = {
     address_refused: ['address refused', 'The collector refuses this address: it is link-local, or a metadata service.'],
     local_error: ['could not try', 'The machine that checks could not even try: it says nothing about the target.'],
   }),
-  unknownReason: (/** @type {string} */ name) => [name, `This page does not know the reason ${name}: the probe is newer.`],
+  unknownReason: (/** @type {string} */ name) => [name, `The reason (${name}) is one that only a newer probe knows.`],
   reasonless: 'no reason given',
 };
 
@@ -212,8 +212,8 @@ const ko = {
   options: '필터',
   menu: '저장, 설정, 도움말',
   help: '단축키와 기호',
-  saveJson: 'JSON으로 저장',
-  saveCsv: 'CSV로 저장',
+  saveJson: 'JSON 저장',
+  saveCsv: 'CSV 저장',
   close: '닫기',
   back: '뒤로',
   zoomIn: '확대',
@@ -254,7 +254,7 @@ const ko = {
   nothingMatches: '검색어와 필터에 맞는 것이 없습니다.',
   clearFilters: '모두 지우기',
   folded: (nodes, groups) => `노드 ${count(nodes)}개를 네임스페이스 ${count(groups)}개로 접었습니다. 누르면 펼쳐집니다.`,
-  unfold: (name, n) => `${name}: 노드 ${count(n)}개, 접힘`,
+  unfold: (name, n) => `${name} · 노드 ${count(n)}개, 접힘`,
   fold: (name) => `${name} 접기`,
   unfoldAll: '모두 펼치기',
   foldAll: '접기',
@@ -348,7 +348,7 @@ const ko = {
     address_refused: ['주소 거부', '링크 로컬 또는 메타데이터 주소라 컬렉터가 거부합니다.'],
     local_error: ['시도 불가', '확인하는 쪽에서 시도조차 하지 못했습니다. 대상에 대해서는 알 수 없습니다.'],
   },
-  unknownReason: (name) => [name, `이 페이지가 모르는 이유입니다(${name}). 프로브가 더 새 버전입니다.`],
+  unknownReason: (name) => [name, `더 새 버전의 프로브만 아는 이유입니다(${name}).`],
   reasonless: '이유를 알 수 없음',
 };
 
