@@ -2,7 +2,7 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page bench tools
+.PHONY: run test lint test-rust test-page bench bench-page screenshots tools
 
 # The lab: a live page, from one command.
 run:
@@ -34,6 +34,16 @@ bench:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
 		-p star-probe -p star-collect -p star-bench
 	target/$(HOST)/image/star-bench
+
+# The page's own figures, in Chromium on a real collector. README has the table.
+bench-page: tools $(E2E)
+	cargo build --release --locked -p star-collect
+	STAR_BIN=$(CURDIR)/target/release node e2e/bench.js
+
+# The pictures in docs/images: the lab's five states, in both themes.
+screenshots: tools $(E2E)
+	cargo build --release --locked -p star-collect
+	STAR_BIN=$(CURDIR)/target/release node e2e/screenshots.js docs/images
 
 # What the page's tests need beyond Rust: installed where we may, named where we may not.
 tools:

@@ -60,14 +60,15 @@ export async function createFarm({ hold = true } = {}) {
      * What `id` answers from now on: targets, any text, or null for nothing at all.
      * @param {string} id
      * @param {Target[] | string | null} said
+     * @param {string} [type] of a text
      */
-    say(id, said) {
+    say(id, said, type = 'text/plain') {
       if (said === null) statuses.delete(id);
       else {
         version += 1;
         const text = typeof said === 'string';
         const targets = text ? [] : said.map(({ reachable, ...target }) => ({ reachable: reachable ?? target.state === 'reachable', ...target }));
-        statuses.set(id, { body: text ? said : JSON.stringify({ status: { targets } }), etag: `"${version}"`, type: text ? 'text/plain' : 'application/json' });
+        statuses.set(id, { body: text ? said : JSON.stringify({ status: { targets } }), etag: `"${version}"`, type: text ? type : 'application/json' });
       }
       for (const news of [...(waiting.get(id) ?? [])]) news();
     },

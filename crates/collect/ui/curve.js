@@ -10,7 +10,7 @@ import { R, round } from './layout.js';
 /** Between a circle and the edges at it. */
 const GAP = 5;
 /** How far an edge's control point is from its chord, as a part of the chord. */
-const BEND = 0.2;
+const BEND = 0.12;
 
 /**
  * @param {Point} from

@@ -72,7 +72,10 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
       const i = drawing?.scene.nodes.findIndex((node) => node.key === key) ?? -1;
       if (i < 0) return;
       places[i] = { x: places[i].x + by.x, y: places[i].y + by.y };
-      stage.classList.add('dragging');
+      if (!stage.classList.contains('dragging')) {
+        stage.classList.add('dragging');
+        tell();
+      }
       moved = true;
       shapeOf(new Set([i]));
     },
@@ -82,6 +85,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
       faces = sides(places, drawing.scene.links, drawing.scene.nodes.map(({ wide }) => wide || undefined));
       remember();
       shapeOf(null);
+      tell();
     },
   });
   new ResizeObserver(() => {
@@ -192,7 +196,9 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
     });
     // Loops and the bows of edges stand out as well.
     const bows = [...curves.values()].flatMap((bow) => [bow.at(0.25), bow.middle, bow.at(0.75)]);
-    look(fitting(bounds([...boxed, ...around, ...bows]), stage.clientWidth, stage.clientHeight, stage.clientWidth < 500 ? 14 : 28), true);
+    // The tools have their own room, where there is some.
+    const [room, pad] = stage.clientWidth < 500 ? [0, 14] : [40, 26];
+    look(fitting(bounds([...boxed, ...around, ...bows]), stage.clientWidth - room, stage.clientHeight, pad), true);
   }
 
   /**
@@ -290,7 +296,6 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
       const sign = signs.get(link.key);
       if (sign) set(sign, { transform: `translate(${drawn.mark.x} ${drawn.mark.y})` });
     });
-    if (only) tell();
   }
 
   /** The middles of the groups that are rings. @param {Scene} scene @returns {Map<string, Point>} */

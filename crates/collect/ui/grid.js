@@ -77,10 +77,30 @@ export function fill(row, source, { column }, seen, cells) {
   for (const edge of row) {
     const at = column[edge.target];
     if (at < 0 || !seen.edge(source, edge)) continue;
-    const cell = CELL[known(edge)] | (edge.target === source ? CELL.self : 0) | (differs(edge) ? CELL.differs : 0);
+    const cell = verdict(edge, source);
     if ((cell & 7) > (cells[at] & 7)) cells[at] = cell;
   }
 }
+
+/**
+ * One cell of a row.
+ * @param {import('./model.js').RowEdge[]} row
+ * @param {number} source
+ * @param {number} target
+ * @param {import('./filter.js').Visible} seen
+ */
+export function single(row, source, target, seen) {
+  let worst = 0;
+  for (const edge of row) {
+    if (edge.target !== target || !seen.edge(source, edge)) continue;
+    const cell = verdict(edge, source);
+    if ((cell & 7) > (worst & 7)) worst = cell;
+  }
+  return worst;
+}
+
+/** @param {import('./model.js').RowEdge} edge @param {number} source */
+const verdict = (edge, source) => CELL[known(edge)] | (edge.target === source ? CELL.self : 0) | (differs(edge) ? CELL.differs : 0);
 
 /**
  * The sizes that cells can have on a stage, smallest first: from the whole picture to what can be read.

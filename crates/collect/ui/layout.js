@@ -16,6 +16,8 @@ export const RING = 6;
 /** Around the nodes of a box; above them is the box's name, too. */
 const PAD = 1.15 * R;
 const HEAD = 0.9 * R;
+/** By how much an edge's bow turns it away from its chord, in radians. */
+const BOW = 0.24;
 /** Between two boxes. */
 const GAP = 4.6 * R;
 
@@ -97,7 +99,7 @@ function arrange(items, tall) {
 function within(n, tall, groups) {
   const alone = groups === 1;
   if (n === 1) return [{ x: 0, y: 0 }];
-  const apart = n <= 6 ? (alone ? 1.75 * APART : 1.25 * APART) : Math.max(3.1 * R, APART * (6 / n) ** 0.35);
+  const apart = n <= 6 ? (alone ? 1.75 : n === 2 ? 1.65 : 1.25) * APART : Math.max(3.1 * R, APART * (6 / n) ** 0.35);
   const around = n === 2 ? apart / 2 : apart / 2 / Math.sin(Math.PI / n);
   // Two lie across the way to the other box, so that no edge passes one of them; three stand on the tip of their triangle.
   const start = n === 2 ? (tall === (groups === 2) ? Math.PI : -Math.PI / 2) : n % 2 ? Math.PI / 2 + (n === 3 ? -(2 * Math.PI) / 3 : Math.PI) : -Math.PI / 2 - Math.PI / n;
@@ -181,8 +183,8 @@ export function sides(places, links, wide) {
     const { x, y } = places[source];
     const angle = Math.atan2(places[target].y - y, places[target].x - x);
     // An edge leaves to the right of its chord and comes back to the right of the other: both bend apart by this much.
-    towards[source].push(angle - 0.38, angle + 0.38);
-    towards[target].push(angle + Math.PI - 0.38, angle + Math.PI + 0.38);
+    towards[source].push(angle - BOW, angle + BOW);
+    towards[target].push(angle + Math.PI - BOW, angle + Math.PI + BOW);
   }
   return places.map((at, i) => {
     const room = (/** @type {number} */ angle) => Math.min(Math.PI, ...towards[i].map((other) => Math.abs(turn(other - angle))));

@@ -11,7 +11,7 @@ const mesh = [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]].map(([source, targ
 const many = (n, groups) => Array.from({ length: n }, (_, i) => ({ key: `n${i}`, group: groups ? `g${i % groups}` : '', wide: 0 }));
 
 test('the lab is the client beside the two stars', () => {
-  assert.deepEqual(place(lab, none, false), [{ x: 180, y: -110.5 }, { x: -180, y: 0 }, { x: 180, y: 110.5 }]);
+  assert.deepEqual(place(lab, none, false), [{ x: 180, y: -145.9 }, { x: -180, y: 0 }, { x: 180, y: 145.9 }]);
   const tall = place(lab, none, true);
   assert.ok(tall[1].y < tall[0].y && tall[0].y === tall[2].y, 'on a high stage above them');
 });
@@ -75,12 +75,25 @@ test('a box holds its nodes and their names', () => {
 test('the edges of a pair bend apart, each to its own right, and meet no node', () => {
   const [a, b] = [{ x: 0, y: 0 }, { x: 400, y: 0 }];
   const [there, back] = [curve(a, b, 0, 9), curve(b, a, 0, 9)];
-  assert.deepEqual(there.line, 'M36.2 14.5Q200 80 349.6 20.1');
+  assert.deepEqual(there.line, 'M37.9 9.1Q200 48 347.2 12.7');
   assert.ok(there.middle.y > 10 && back.middle.y < -10);
   assert.ok(there.mark.x > 300 && there.mark.x < 360, 'the mark is near the target');
   assert.notEqual(curve(a, b, 1, 9).line, there.line, 'an edge listed twice is drawn twice');
   const round = curve(a, b, 0, 9, { x: 200, y: 300 });
   assert.ok(round.middle.y > there.middle.y, 'on a ring it bends to the inside');
+});
+
+test('at a node no edge of the lab lies on another', () => {
+  for (const tall of [false, true]) {
+    const places = place(lab, none, tall);
+    const ends = mesh.flatMap(({ source, target }) => {
+      const { at } = curve(places[source], places[target], 0, 9);
+      return [{ node: source, ...at(0) }, { node: target, ...at(1) }];
+    });
+    ends.forEach((a, i) => {
+      for (const b of ends.slice(0, i)) assert.ok(a.node !== b.node || Math.hypot(a.x - b.x, a.y - b.y) > 15, `at ${lab[a.node].key}, tall: ${tall}`);
+    });
+  }
 });
 
 test('a loop stands out where it is told to', () => {

@@ -1,20 +1,14 @@
 import { follow } from './api.js';
 import { local, seconds, utc } from './clock.js';
-import { csv } from './csv.js';
 import { get, html, say, set } from './element.js';
 import { namespaces, visible } from './filter.js';
 import { createGraph } from './graph.js';
-import { fillHelp } from './help.js';
 import { createKeys } from './keys.js';
 import { MOST, createLatency } from './latency.js';
 import { format, parse } from './link.js';
-import { createMatrix } from './matrix.js';
 import { apply, changes, edgeKeys, isProbe, nodeKey, tally } from './model.js';
-import { createPanel } from './panel.js';
 import { MANY, scene } from './scene.js';
 import { ago, edgeLine, news, nodeLine, sentence } from './sentence.js';
-import { createStrip } from './strip.js';
-import { cells, createTable } from './table.js';
 import { createTimeline } from './timeline.js';
 import { WORDS, language } from './words.js';
 
@@ -75,22 +69,48 @@ const between = (/** @type {number} */ source, /** @type {number} */ target) => 
   const graph = shown();
   if (graph) choose({ from: graph.nodes[source].id, to: graph.nodes[target].id });
 };
-const matrixView = createMatrix(stages.matrix, {
-  select: between,
-  node(place) {
-    const graph = shown();
-    if (graph) choose({ node: graph.nodes[place].id });
-  },
-});
-const tableView = createTable(stages.table, {
-  select: between,
-  sort(sort) {
-    link.sort = sort;
-    changed();
-  },
-});
-const panel = createPanel(get('panel'), { select: choose, travel });
-const strip = createStrip(get('strip'), { travel, step, load: () => loadPast(true) });
+/** @type {Awaited<ReturnType<typeof load>> | null} */
+let later = null;
+let loading = false;
+
+/** Loads what the first picture does not need. */
+async function load() {
+  const { cells, createMatrix, createPanel, createStrip, createTable, csv, fillHelp } = await import('./later.js');
+  return {
+    matrix: createMatrix(stages.matrix, {
+      select: between,
+      node(place) {
+        const graph = shown();
+        if (graph) choose({ node: graph.nodes[place].id });
+      },
+    }),
+    table: createTable(stages.table, {
+      select: between,
+      sort(sort) {
+        link.sort = sort;
+        changed();
+      },
+    }),
+    panel: createPanel(get('panel'), { select: choose, travel }),
+    strip: createStrip(get('strip'), { travel, step, load: () => loadPast(true) }),
+    csv: (/** @type {Parameters<typeof cells>[0]} */ drawing) => csv(cells(drawing)),
+    fillHelp,
+  };
+}
+
+function loadLater() {
+  if (loading) return;
+  loading = true;
+  load().then((loaded) => {
+    later = loaded;
+    labelled = '';
+    draw();
+  }, () => {
+    // The collector went away meanwhile.
+    loading = false;
+    setTimeout(loadLater, 1000);
+  });
+}
 
 // ---- the present ----
 
@@ -129,6 +149,8 @@ function begin() {
   );
   setInterval(tick, 1000);
   setInterval(sample, SAMPLE_MS);
+  // Also where no picture comes.
+  setTimeout(loadLater, 1000);
 }
 
 /** @param {string} text */
@@ -222,15 +244,15 @@ function now() {
 let frame = 0;
 let drawn = 0;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
-let later;
+let pause;
 
 /** Draws with the next frame; what is large and slow to draw, once a second. */
 function soon() {
   const slow = live && tally(live).edges > LARGE && view(live) !== 'matrix';
   const wait = slow ? drawn + 1000 - Date.now() : 0;
   if (wait > 0) {
-    later ??= setTimeout(() => {
-      later = undefined;
+    pause ??= setTimeout(() => {
+      pause = undefined;
       soon();
     }, wait);
     return;
@@ -254,7 +276,7 @@ function choose(selection) {
   const inside = get('panel').contains(document.activeElement);
   link.selection = selection;
   changed();
-  if ((opened || inside) && selection) panel.focus();
+  if ((opened || inside) && selection) later?.panel.focus();
   if (closed && inside) focusView();
 }
 
@@ -262,8 +284,8 @@ function focusView() {
   const graph = shown();
   if (!graph) return;
   const now = view(graph);
-  if (now === 'matrix') matrixView.focus();
-  else if (now === 'table') tableView.focus();
+  if (now === 'matrix') later?.matrix.focus();
+  else if (now === 'table') later?.table.focus();
   else graphView.focus();
 }
 
@@ -313,6 +335,7 @@ function draw() {
   tick();
   const graph = shown();
   if (!graph) return;
+  if (!later) requestAnimationFrame(() => setTimeout(loadLater));
   const was = link.at !== null;
   const [moment, seen, kind] = [was ? Number(link.at) : now(), seenOf(graph), view(graph)];
   const probes = graph.nodes.filter(isProbe).length;
@@ -369,8 +392,8 @@ function draw() {
   } else if (kind === 'matrix' && probes) {
     const [source, target] = link.selection && 'from' in link.selection
       ? [link.selection.from, link.selection.to].map((id) => graph.nodes.findIndex((node) => node.id === id)) : [-1, -1];
-    matrixView.draw({ graph, seen, order: link.order, selected: source >= 0 && target >= 0 ? { source, target } : null, line: (from, edge) => edgeLine(graph, from, edge, words, moment), words });
-  } else if (kind === 'table' && probes) tableView.draw(tableOf(graph));
+    later?.matrix.draw({ graph, seen, order: link.order, selected: source >= 0 && target >= 0 ? { source, target } : null, line: (from, edge) => edgeLine(graph, from, edge, words, moment), words });
+  } else if (kind === 'table' && probes) later?.table.draw(tableOf(graph));
   note.hidden = told[0] === '';
   say(note.children[0], told[0]);
   say(note.children[1], told[1]);
@@ -381,7 +404,7 @@ function draw() {
 /** @param {Graph} graph */
 function panelOf(graph) {
   const moment = link.at ?? now();
-  panel.draw(link.selection && {
+  later?.panel.draw(link.selection && {
     graph, selection: link.selection, now: moment, edges: link.example ? 0 : tally(graph).edges,
     changes: past.state === 'loaded' || link.example ? timeline.changes().filter(({ time }) => time <= moment) : [],
     samples: (key) => latency.of(key).filter(([time]) => time <= moment), sampled: latency.since(Date.now()), words,
@@ -437,7 +460,7 @@ function tick() {
   get('strip').hidden = !some;
   if (some && live) {
     const large = tally(live).edges > LARGE && past.state === 'none' && !link.example;
-    strip.draw({
+    later?.strip.draw({
       now: stream.live || stream.heard === null ? now() : stream.heard, start: timeline.start(), at: link.at, changes: timeline.changes(), version,
       trouble: past.trouble, load: large ? tally(live).edges : null, words,
     });
@@ -486,7 +509,7 @@ function labels() {
   say(get('language'), other);
   set(get('language'), { lang: words === WORDS.ko ? 'en' : 'ko' });
   name('ask', words.help);
-  fillHelp(/** @type {HTMLDialogElement} */ (get('help')), words);
+  later?.fillHelp(/** @type {HTMLDialogElement} */ (get('help')), words);
 }
 
 /** @param {string} what */
@@ -565,7 +588,7 @@ get('save-json').addEventListener('click', () => {
 });
 get('save-csv').addEventListener('click', () => {
   const graph = shown();
-  if (graph) save(`star-paths-${stamp()}.csv`, 'text/csv', csv(cells(tableOf(graph))));
+  if (graph && later) save(`star-paths-${stamp()}.csv`, 'text/csv', later.csv(tableOf(graph)));
 });
 get('theme').addEventListener('click', () => {
   const order = ['auto', 'light', 'dark'];
@@ -621,7 +644,7 @@ createKeys(document, {
   '-': () => zoomBy(1 / 1.4),
   0: () => {
     const graph = shown();
-    if (graph && view(graph) === 'matrix') matrixView.fit();
+    if (graph && view(graph) === 'matrix') later?.matrix.fit();
     else graphView.fit();
   },
   Escape: () => {
@@ -637,7 +660,7 @@ createKeys(document, {
 /** @param {number} factor */
 function zoomBy(factor) {
   const graph = shown();
-  if (graph && view(graph) === 'matrix') matrixView.zoom(factor);
+  if (graph && view(graph) === 'matrix') later?.matrix.zoom(factor);
   else graphView.zoom(factor);
 }
 
@@ -645,7 +668,7 @@ function zoomBy(factor) {
 function setTheme(theme) {
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
-  matrixView.recolour();
+  later?.matrix.recolour();
   draw();
 }
 
@@ -668,7 +691,7 @@ function recall(key) {
 }
 
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-  matrixView.recolour();
+  later?.matrix.recolour();
   draw();
 });
 switches();

@@ -1,10 +1,10 @@
 /** The matrix view: a cell a verdict, on canvas, with headings that stay. */
 
 import { html, say, set } from './element.js';
-import { CELL, fill, grid, sizes } from './grid.js';
+import { CELL, fill, grid, single, sizes } from './grid.js';
 import { GLYPHS, mark } from './mark.js';
 import { ems, shorten } from './layout.js';
-import { known } from './model.js';
+import { changedPlaces, differs, known } from './model.js';
 
 /**
  * @typedef {{ graph: import('./model.js').Graph, seen: import('./filter.js').Visible, order: string, selected: { source: number, target: number } | null,
@@ -50,6 +50,8 @@ export function createMatrix(stage, { select, node }) {
   /** @type {(import('./model.js').RowEdge[] | null)[]} */
   let filled = [];
   let wanted = '';
+  /** Marks as they are drawn, by name and size. @type {Map<string, HTMLCanvasElement>} */
+  const stamps = new Map();
   let ink = colours();
   let size = 0;
   let head = { left: 100, top: 100 };
@@ -216,11 +218,16 @@ export function createMatrix(stage, { select, node }) {
 
   const font = (/** @type {number} */ px, weight = 400) => `${weight} ${px}px ${getComputedStyle(stage).fontFamily}`;
 
-  /** Sets the pixels of the rows that changed. */
+  /**
+   * Sets the pixels of what changed.
+   * @returns {{ row: number, column: number }[] | null} the cells, or null for whole rows
+   */
   function update() {
-    if (!drawing) return;
+    if (!drawing) return null;
     const [wide, high] = [plan.columns.length, plan.rows.length];
-    if (!wide || !high) return;
+    if (!wide || !high) return null;
+    /** @type {{ row: number, column: number }[] | null} */
+    let changed = [];
     if (!image || image.width !== wide || image.height !== high) {
       image = new ImageData(wide, high);
       [pixels.width, pixels.height] = [wide, high];
@@ -240,14 +247,50 @@ export function createMatrix(stage, { select, node }) {
     for (let i = 0; i < high; i += 1) {
       const source = plan.rows[i];
       const edges = drawing.graph.rows[source];
-      if (filled[i] === edges) continue;
+      const before = filled[i];
+      if (before === edges) continue;
       filled[i] = edges;
-      fill(edges, source, plan, drawing.seen, cells);
-      for (let k = 0; k < wide; k += 1) data[i * wide + k] = shade[cells[k]];
+      // Mostly a cell or two of a thousand are others.
+      const few = before && changedPlaces(before, edges);
+      if (few) {
+        for (const place of few) {
+          const at = plan.column[edges[place].target];
+          if (at < 0) continue;
+          data[i * wide + at] = shade[single(edges, source, edges[place].target, drawing.seen)];
+          changed?.push({ row: i, column: at });
+        }
+      } else {
+        fill(edges, source, plan, drawing.seen, cells);
+        for (let k = 0; k < wide; k += 1) data[i * wide + k] = shade[cells[k]];
+        changed = null;
+      }
       first = Math.min(first, i);
       last = i;
     }
     if (last >= 0) ground.putImageData(image, 0, 0, 0, first, wide, last - first + 1);
+    return changed;
+  }
+
+  /**
+   * Draws single cells anew, where the rest stays as it is.
+   * @param {{ row: number, column: number }[]} cells
+   */
+  function touch(cells) {
+    const gap = size >= LEGIBLE ? 1 : size >= 6 ? 0.5 : 0;
+    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    context.imageSmoothingEnabled = false;
+    context.save();
+    context.beginPath();
+    context.rect(head.left, head.top, stage.clientWidth - head.left, stage.clientHeight - head.top);
+    context.clip();
+    const [left, top] = [scroll.scrollLeft, scroll.scrollTop];
+    for (const { row: down, column: across } of cells) {
+      const [x, y] = [head.left + across * size - left, head.top + down * size - top];
+      if (x < head.left - size || y < head.top - size || x > stage.clientWidth || y > stage.clientHeight) continue;
+      context.drawImage(pixels, across, down, 1, 1, x + gap, y + gap, size - 2 * gap, size - 2 * gap);
+      if (size >= LEGIBLE) signs(down, (column) => column === across, () => x, y);
+    }
+    context.restore();
   }
 
   function render() {
@@ -332,39 +375,58 @@ export function createMatrix(stage, { select, node }) {
    */
   function marks(from, to, x, y) {
     if (!drawing) return;
-    const { css } = ink;
-    context.lineWidth = 1.6;
-    context.lineCap = 'round';
-    const scale = Math.min(1.15, size / 20);
-    for (let i = from.row; i < to.row; i += 1) {
-      const source = plan.rows[i];
-      for (const edge of drawing.graph.rows[source]) {
-        const k = plan.column[edge.target];
-        if (k < from.column || k >= to.column || !drawing.seen.edge(source, edge)) continue;
-        const state = known(edge);
-        const differing = edge.expected && ((state === 'reachable' && edge.expected === 'denied') || (state === 'unreachable' && edge.expected === 'allowed'));
-        if (state === 'reachable' && !differing && size < 20) continue;
-        context.save();
-        context.translate(x(k) + size / 2, y(i) + size / 2);
-        context.scale(scale, scale);
-        if (state === 'unreachable') {
-          context.strokeStyle = css.bad;
-          context.stroke(MARKS[mark(edge.reason)]);
-        } else if (state === 'reachable') {
-          context.strokeStyle = edge.target === source ? css['cell-open'] : css.card;
-          if (size >= 20) context.stroke(CHECK);
-        } else {
-          context.fillStyle = css.soft;
-          for (const dx of state === 'pending' ? [0] : [-4, 0, 4]) context.fillRect(dx - 1, -1, 2, 2);
-        }
-        if (differing) {
-          context.strokeStyle = css.focus;
-          context.lineWidth = 2;
-          context.strokeRect(-8, -8, 16, 16);
-        }
-        context.restore();
-      }
+    for (let i = from.row; i < to.row; i += 1) signs(i, (column) => column >= from.column && column < to.column, x, y(i));
+  }
+
+  /**
+   * @param {number} down
+   * @param {(column: number) => boolean} wants
+   * @param {(column: number) => number} x
+   * @param {number} y
+   */
+  function signs(down, wants, x, y) {
+    if (!drawing) return;
+    const source = plan.rows[down];
+    for (const edge of drawing.graph.rows[source]) {
+      const column = plan.column[edge.target];
+      if (!wants(column) || !drawing.seen.edge(source, edge)) continue;
+      const state = known(edge);
+      const name = state === 'unreachable' ? mark(edge.reason) : state === 'reachable' ? (edge.target === source ? 'loop' : 'check') : state;
+      if (size >= 20 || state !== 'reachable') stamp(name, x(column), y);
+      if (differs(edge)) stamp('differs', x(column), y);
     }
+  }
+
+  /**
+   * Draws a mark from its stamp: thousands of them are to be drawn within a frame.
+   * @param {string} name
+   * @param {number} x
+   * @param {number} y
+   */
+  function stamp(name, x, y) {
+    const key = `${name} ${size} ${devicePixelRatio}`;
+    let made = stamps.get(key);
+    if (!made) {
+      made = document.createElement('canvas');
+      made.width = made.height = Math.ceil(size * devicePixelRatio);
+      const pen = /** @type {CanvasRenderingContext2D} */ (made.getContext('2d'));
+      const scale = Math.min(1.15, size / 20) * devicePixelRatio;
+      pen.translate(made.width / 2, made.height / 2);
+      pen.scale(scale, scale);
+      pen.lineWidth = 1.6;
+      pen.lineCap = pen.lineJoin = 'round';
+      const { css } = ink;
+      pen.strokeStyle = { check: css.card, loop: css['cell-open'], differs: css.focus }[name] ?? css.bad;
+      pen.fillStyle = css.soft;
+      if (name === 'check' || name === 'loop') pen.stroke(CHECK);
+      else if (name === 'differs') {
+        pen.lineWidth = 2;
+        pen.strokeRect(-8, -8, 16, 16);
+      } else if (name === 'unknown' || name === 'pending') for (const dx of name === 'pending' ? [0] : [-4, 0, 4]) pen.fillRect(dx - 1, -1, 2, 2);
+      else pen.stroke(MARKS[name]);
+      stamps.set(key, made);
+    }
+    context.drawImage(made, x, y, size, size);
   }
 
   /**
@@ -424,10 +486,11 @@ export function createMatrix(stage, { select, node }) {
         context.save();
         if (across) context.translate(begin + 3, legible ? 11 : head.top / 2);
         else if (legible) {
-          context.translate(INDENT + 10, Math.min(begin + room, height) - 3);
+          const end = Math.min(begin + room, height);
+          context.translate(INDENT + 10, (begin + end) / 2);
           context.rotate(-Math.PI / 2);
         } else context.translate(INDENT, begin + Math.min(8, room / 2));
-        context.textAlign = 'left';
+        context.textAlign = legible && !across ? 'center' : 'left';
         const text = across || legible ? fit(span.name, room - 6) : room >= 11 ? fit(span.name, head.left - 12) : '';
         context.fillText(text, 0, 0);
         context.restore();
@@ -458,6 +521,7 @@ export function createMatrix(stage, { select, node }) {
     recolour() {
       ink = colours();
       filled = [];
+      stamps.clear();
       update();
       render();
     },
@@ -475,9 +539,17 @@ export function createMatrix(stage, { select, node }) {
         wanted = now;
         if (!before) ink = colours();
         measure();
+        update();
+        render();
+        return;
       }
-      update();
-      render();
+      const cells = update();
+      const quiet = hover === null && document.activeElement !== scroll && JSON.stringify(before.selected) === JSON.stringify(next.selected) && before.words === next.words;
+      if (!cells || !quiet || cells.length > 2000) render();
+      else {
+        touch(cells);
+        set(stage, { 'data-drawn': graph.seq });
+      }
     },
   };
 }

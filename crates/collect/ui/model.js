@@ -116,6 +116,36 @@ export function edgeKeys({ nodes, rows }, source) {
   });
 }
 
+/**
+ * The key of one edge: what `edgeKeys` says of it, without the others.
+ * @param {Graph} graph
+ * @param {number} source
+ * @param {number} place in its row
+ */
+export function edgeKey({ nodes, rows }, source, place) {
+  const { target } = rows[source][place];
+  let nth = 0;
+  for (let i = 0; i < place; i += 1) if (rows[source][i].target === target) nth += 1;
+  return `${nodeKey(nodes[source])}\n${nodeKey(nodes[target])}${nth ? `\n${nth}` : ''}`;
+}
+
+/**
+ * The places in a row whose edge is another object than before; null if the rows list other targets.
+ * @param {RowEdge[]} before
+ * @param {RowEdge[]} after
+ * @returns {number[] | null}
+ */
+export function changedPlaces(before, after) {
+  if (before.length !== after.length) return null;
+  const places = [];
+  for (let i = 0; i < after.length; i += 1) {
+    if (before[i] === after[i]) continue;
+    if (before[i].target !== after[i].target) return null;
+    places.push(i);
+  }
+  return places;
+}
+
 /** @type {WeakMap<RowEdge[], Omit<Tally, 'probes' | 'answering'>>} */
 const tallies = new WeakMap();
 
@@ -177,16 +207,23 @@ export function changes(before, after) {
     }
     const row = after.rows[source];
     if (place === undefined || !was || before.rows[place] === row) return;
+    const few = same ? changedPlaces(before.rows[place], row) : null;
+    if (few) {
+      for (const i of few) compare(before.rows[place][i], row[i], () => edgeKey(after, source, i));
+      return;
+    }
     const keys = edgeKeys(after, source);
     const then = new Map(edgeKeys(before, place).map((edge, i) => [edge, before.rows[place][i]]));
-    row.forEach((edge, i) => {
-      const [last, to] = [then.get(keys[i]), known(edge)];
+    row.forEach((edge, i) => compare(then.get(keys[i]), edge, () => keys[i]));
+
+    /** @param {RowEdge | undefined} last @param {RowEdge} edge @param {() => string} keyOf */
+    function compare(last, edge, keyOf) {
+      const to = known(edge);
       const from = last ? known(last) : null;
-      if (from !== to || last?.reason !== edge.reason) {
-        // What became unknown did so when its probe fell silent, whatever the edge says.
-        report({ at: to === 'unknown' ? after.at : edge.since ?? after.at, source: name, target: after.names[edge.target].name, key: keys[i], from, to, reason: edge.reason });
-      }
-    });
+      if (from === to && last?.reason === edge.reason) return;
+      // What became unknown did so when its probe fell silent, whatever the edge says.
+      report({ at: to === 'unknown' ? after.at : edge.since ?? after.at, source: name, target: after.names[edge.target].name, key: keyOf(), from, to, reason: edge.reason });
+    }
   });
   for (const [key, place] of old) {
     if (isProbe(before.nodes[place])) report({ at: after.at, source: before.names[place].name, target: null, key, from: known(before.nodes[place]), to: null });

@@ -41,6 +41,7 @@ pub(super) fn router() -> Router<App> {
         "help.js": JS,
         "keys.js": JS,
         "latency.js": JS,
+        "later.js": JS,
         "layout.js": JS,
         "link.js": JS,
         "main.js": JS,
