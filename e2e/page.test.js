@@ -54,7 +54,7 @@ test('a probe that dies and comes back is seen to, without a reload', async () =
 
   await point(page, 'F', 'B');
   await until('reason of the edge that is pointed at', 2000, () => look(page), ({ tip }) =>
-    /^frontend → backend · unreachable since \d\d:\d\d:\d\d · The host answers that nobody listens there\.$/.test(tip));
+    /^frontend → backend · unreachable since \d\d:\d\d:\d\d · The host answers that nobody listens there\.\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/.test(tip));
   await page.mouse.move(2, 2);
   await until('end of the reason', 2000, () => look(page), ({ tip }) => tip === '');
 

@@ -41,8 +41,17 @@ try {
         await picture(page, `${i}-${state.replaceAll(' ', '-')}-${theme}`);
       }
     }
+    lab.set(['C>F', 'F>C'], { reason: 'connection_refused', message: 'nobody listens there' });
+    probes.say('B', null);
     for (const { page, theme } of pages) {
       await page.bringToFront();
+      await until('ghost', 20_000, () => look(page), ({ nodes }) => nodes.B === 'unreachable');
+      await picture(page, `killed-${theme}`);
+    }
+    lab.set(STATES['frontend policy']);
+    for (const { page, theme } of pages) {
+      await page.bringToFront();
+      await until('lab', 20_000, () => look(page), ({ paths, unknown }) => paths === '2 of 6 paths open' && unknown === '');
       await page.locator('.edge[data-source="resource C"][data-target="resource B"]').dispatchEvent('click');
       await picture(page, `why-${theme}`);
     }

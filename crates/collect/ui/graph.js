@@ -11,7 +11,7 @@ import { GLYPHS, mark } from './mark.js';
  * @typedef {import('./layout.js').Point} Point
  * @typedef {{ scene: Scene, markers: boolean, selected: string | null, still: boolean,
  *   line: (item: { node: number } | { link: import('./scene.js').SceneLink } | { group: string, count: number }) => string,
- *   words: import('./words.js').Words }} Drawing
+ *   utc: (since: string) => string, words: import('./words.js').Words }} Drawing
  */
 
 /** With more edges than this lights would be noise and work, and so would the marks. */
@@ -32,7 +32,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
   const nodes = svg('g');
   const world = svg('g', {}, frames, edges, marks, nodes);
   const picture = svg('svg', { id: 'graph', role: 'group' }, world);
-  const tip = html('p', { id: 'tip', role: 'tooltip', hidden: '' });
+  const tip = html('p', { id: 'tip', role: 'tooltip', hidden: '' }, html('span'), html('small'));
   const tools = html('div', { class: 'tools', role: 'group' });
   const buttons = ['zoomIn', 'zoomOut', 'fit', 'arrange'].map((name, i) => html('button', { type: 'button', 'data-tool': name, click: () => tool(name) },
     svg('svg', { viewBox: '-8 -8 16 16', 'aria-hidden': 'true' }, svg('path', { d: ['M-5 0H5M0 -5V5', 'M-5 0H5', 'M-5 -2V-5H-2M2 -5H5V-2M5 2V5H2M-2 5H-5V2', 'M4.6 -2A5 5 0 1 0 5 1M5 -5.5V-1.8H1.3'][i] }))));
@@ -362,7 +362,9 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
     }
     tip.hidden = !item || stage.classList.contains('dragging');
     if (!item || tip.hidden || !drawing) return;
-    say(tip, item.dataset.tip ?? item.getAttribute('aria-label') ?? '');
+    const said = item.dataset.tip ?? item.getAttribute('aria-label') ?? '';
+    say(tip.children[0], said);
+    say(tip.children[1], item.dataset.since ? drawing.utc(item.dataset.since) : '');
     const i = drawing.scene.nodes.findIndex((node) => node.key === key);
     const at = i >= 0 ? places[i] : curves.get(key)?.middle ?? { x: 0, y: 0 };
     const [x, y, r] = [camera.k * at.x + camera.x, camera.k * at.y + camera.y, i >= 0 ? camera.k * R : 6];
@@ -427,6 +429,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
             'data-source': scene.nodes[link.source].key,
             'data-target': scene.nodes[link.target].key,
             'data-one': link.edge !== null,
+            'data-since': link.since,
             'aria-label': line({ link }),
           });
         });
@@ -453,6 +456,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
           set(item, {
             class: `node ${node.state} ${node.colour < 0 ? 'c' : `c${node.colour}`}${node.strange ? ' odd' : ''}${next.selected === node.key ? ' selected' : ''}${node.matched ? '' : ' aside'}${node.group ? ' boxed' : ''}`,
             'data-one': node.node >= 0,
+            'data-since': node.since,
             'data-tip': said,
             'aria-label': said.startsWith(node.text) ? said : `${node.text} ${said}`,
           });

@@ -72,6 +72,8 @@ const between = (/** @type {number} */ source, /** @type {number} */ target) => 
 /** @type {Awaited<ReturnType<typeof load>> | null} */
 let later = null;
 let loading = false;
+/** Whether the panel gets the focus when it is there. */
+let awaited = false;
 
 /** Loads what the first picture does not need. */
 async function load() {
@@ -92,7 +94,7 @@ async function load() {
       },
     }),
     panel: createPanel(get('panel'), { select: choose, travel }),
-    strip: createStrip(get('strip'), { travel, step, load: () => loadPast(true) }),
+    strip: createStrip(get('strip'), { travel, step, load: loadPast }),
     csv: (/** @type {Parameters<typeof cells>[0]} */ drawing) => csv(cells(drawing)),
     fillHelp,
   };
@@ -105,6 +107,7 @@ function loadLater() {
     later = loaded;
     labelled = '';
     draw();
+    if (awaited) later.panel.focus();
   }, () => {
     // The collector went away meanwhile.
     loading = false;
@@ -179,16 +182,15 @@ async function sample() {
  */
 function record(graph, anew) {
   if (past.state === 'loading') past.waiting.push(graph);
-  else if (anew && !link.example && tally(graph).edges <= LARGE) loadPast(false);
+  else if (anew && !link.example && (tally(graph).edges <= LARGE || link.at !== null)) loadPast();
   else if (past.state === 'loaded' || link.example) timeline.add(graph);
   version += 1;
 }
 
-/** @param {boolean} asked whether the reader asked for it, however large it is */
-async function loadPast(asked) {
+/** Asks for the last hour, of which the stream tells nothing. */
+async function loadPast() {
   if (!live || past.state === 'loading') return;
   Object.assign(past, { state: 'loading', trouble: '', waiting: [live] });
-  if (asked) soon();
   try {
     const answer = await fetch('api/v1/history');
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
@@ -203,12 +205,16 @@ async function loadPast(asked) {
     const state = newest && Date.parse(newest.at);
     timeline.load([...graphs, ...past.waiting.filter((graph) => !newest || Date.parse(graph.at) > /** @type {number} */ (state))]);
     past.state = 'loaded';
+    // A link may be older than what is known.
+    if (link.at !== null) travel(link.at);
     const moments = timeline.changes();
     const moment = moments[moments.length - 1];
     if (moment && !(latest && latest.time > moment.time)) latest = { time: moment.time, text: moment.changes };
   } catch (error) {
     past.state = 'failed';
     past.trouble = words.timelineFailed(error instanceof Error ? error.message : String(error));
+    // Nothing of the past can be shown then.
+    if (timeline.start() === null) link.at = null;
   }
   past.waiting = [];
   version += 1;
@@ -232,7 +238,7 @@ function step(way) {
 /** What is to be seen: the present, or the moment that is asked for; null while that is not known. */
 function shown() {
   if (link.at === null) return live;
-  return past.state === 'loaded' ? timeline.at(link.at) : null;
+  return timeline.at(link.at);
 }
 
 function now() {
@@ -276,6 +282,7 @@ function choose(selection) {
   const inside = get('panel').contains(document.activeElement);
   link.selection = selection;
   changed();
+  awaited = (opened || inside) && selection !== null && !later;
   if ((opened || inside) && selection) later?.panel.focus();
   if (closed && inside) focusView();
 }
@@ -384,6 +391,7 @@ function draw() {
     }
     graphView.draw({
       scene: drawing, markers: !link.hide.includes('markers'), still, selected: key, words,
+      utc: (since) => words.utc(utc(since)),
       line: (item) => ('node' in item ? nodeLine(graph, item.node, words, moment)
         : 'group' in item ? words.unfold(item.group || words.noNamespace, item.count)
           : item.link.edge ? edgeLine(graph, item.link.from, item.link.edge, words, moment)

@@ -19,6 +19,7 @@ import { ems, inside } from './layout.js';
  * @property {boolean} strange
  * @property {boolean} shown
  * @property {boolean} matched
+ * @property {string | undefined} since
  *
  * `edge` is the one edge that it stands for, or null for several.
  * @typedef {object} SceneLink
@@ -35,6 +36,7 @@ import { ems, inside } from './layout.js';
  * @property {number} open
  * @property {number} all
  * @property {boolean} shown
+ * @property {string | undefined} since
  *
  * @typedef {{ nodes: SceneNode[], links: SceneLink[], groups: Map<string, number>, folded: number }} Scene
  */
@@ -69,7 +71,7 @@ export function scene(graph, seen, others, unfolded) {
       if (at === undefined) {
         at = drawn.length;
         folds.set(namespace, at);
-        drawn.push({ key: `namespace ${namespace}`, group: '', node: -1, state: 'folded', colour: -1, text: '', size: 0, name: namespace, wide: 0, count: 0, strange: false, shown: false, matched: false });
+        drawn.push({ key: `namespace ${namespace}`, group: '', node: -1, state: 'folded', colour: -1, text: '', size: 0, name: namespace, wide: 0, count: 0, strange: false, shown: false, matched: false, since: undefined });
       }
       drawn[at].count += 1;
       drawn[at].shown ||= seen.nodes[i];
@@ -80,7 +82,7 @@ export function scene(graph, seen, others, unfolded) {
     const beside = short.text === name ? '' : name;
     drawn.push({
       key: nodeKey(node), group: namespace, node: i, state: isProbe(node) ? known(node) : 'other', colour: colours[i],
-      ...short, name: beside, wide: beside ? TEXT * ems(beside) : 0, count: 1, strange: isNonsense(node), shown: seen.nodes[i], matched: seen.matched[i],
+      ...short, name: beside, wide: beside ? TEXT * ems(beside) : 0, count: 1, strange: isNonsense(node), shown: seen.nodes[i], matched: seen.matched[i], since: node.since,
     });
     return drawn.length - 1;
   });
@@ -103,13 +105,13 @@ export function scene(graph, seen, others, unfolded) {
       if (drawn[source].node >= 0 && drawn[target].node >= 0) {
         keys ??= edgeKeys(graph, from);
         const nth = row.slice(0, i).filter((other) => other.target === edge.target).length;
-        links.push({ key: keys[i], source, target, nth, state, reason: edge.reason, colour: drawn[source].colour, differs: differs(edge), from, edge, open: 0, all: 1, shown });
+        links.push({ key: keys[i], source, target, nth, state, reason: edge.reason, colour: drawn[source].colour, differs: differs(edge), from, edge, open: 0, all: 1, shown, since: edge.since });
         return;
       }
       const pair = source * drawn.length + target;
       let bundle = bundles.get(pair);
       if (!bundle) {
-        bundle = { key: `${drawn[source].key}\n${drawn[target].key}`, source, target, nth: 0, state: '', reason: undefined, colour: drawn[source].colour, differs: false, from, edge: null, open: 0, all: 0, shown: false };
+        bundle = { key: `${drawn[source].key}\n${drawn[target].key}`, source, target, nth: 0, state: '', reason: undefined, colour: drawn[source].colour, differs: false, from, edge: null, open: 0, all: 0, shown: false, since: undefined };
         bundles.set(pair, bundle);
         links.push(bundle);
       }
