@@ -27,10 +27,12 @@ const DENSE = 150;
  */
 export function createGraph(stage, { select, unfold, keep, kept }) {
   const frames = svg('g');
-  const edges = svg('g');
+  const edges = svg('g', { class: 'resting' });
+  /** The edges of the node that is dragged. */
+  const dragged = svg('g');
   const marks = svg('g');
   const nodes = svg('g');
-  const world = svg('g', {}, frames, edges, marks, nodes);
+  const world = svg('g', {}, frames, edges, dragged, marks, nodes);
   const picture = svg('svg', { id: 'graph', role: 'group' }, world);
   const tip = html('p', { id: 'tip', role: 'tooltip', hidden: '' }, html('span'), html('small'));
   const tools = html('div', { class: 'tools', role: 'group' });
@@ -75,12 +77,15 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
       if (!stage.classList.contains('dragging')) {
         stage.classList.add('dragging');
         tell();
+        const out = /** @type {SVGElement[]} */ ([...edges.children]);
+        dragged.append(...out.filter((edge) => edge.dataset.source === key || edge.dataset.target === key));
       }
       moved = true;
       shapeOf(new Set([i]));
     },
     drop() {
       stage.classList.remove('dragging');
+      edges.append(...dragged.children);
       if (!drawing) return;
       faces = sides(places, drawing.scene.links, drawing.scene.nodes.map(({ wide }) => wide || undefined));
       remember();
@@ -197,8 +202,8 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
     // Loops and the bows of edges stand out as well.
     const bows = [...curves.values()].flatMap((bow) => [bow.at(0.25), bow.middle, bow.at(0.75)]);
     // The tools have their own room, where there is some.
-    const [room, pad] = stage.clientWidth < 500 ? [0, 14] : [40, 26];
-    look(fitting(bounds([...boxed, ...around, ...bows]), stage.clientWidth - room, stage.clientHeight, pad), true);
+    const small = stage.clientWidth < 500;
+    look(fitting(bounds([...boxed, ...around, ...bows]), stage.clientWidth - (small ? 0 : 40), stage.clientHeight - (small ? 36 : 0), small ? 14 : 26), true);
   }
 
   /**
@@ -356,7 +361,7 @@ export function createGraph(stage, { select, unfold, keep, kept }) {
     picture.classList.toggle('picking', picked !== null);
     if (picked !== null || picture.dataset.picked) {
       picture.dataset.picked = picked ?? '';
-      for (const edge of /** @type {SVGElement[]} */ ([...edges.children, ...marks.children])) {
+      for (const edge of /** @type {SVGElement[]} */ ([...edges.children, ...dragged.children, ...marks.children])) {
         edge.classList.toggle('picked', picked !== null && (picked === edge.dataset.source || picked === edge.dataset.target));
       }
     }
