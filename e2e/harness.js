@@ -135,6 +135,8 @@ export async function open(url, { context: given, ...options } = {}) {
     document.addEventListener('securitypolicyviolation', (event) => console.error(`refused by policy: ${event.violatedDirective}`));
   });
   await page.goto(url);
+  // What is loaded behind the first picture: from now on the page does at once what it is told.
+  await page.waitForFunction(() => document.querySelector('#strip h2') !== null);
   return { page, faults, context };
 }
 

@@ -139,6 +139,8 @@ function begin() {
         latest = { time: Math.max(...found.map((change) => Date.parse(change.at))), text: found };
         announce(news(found, words));
       }
+      // The first picture waits for nothing.
+      if (!before) draw();
       record(next, event.event === 'snapshot');
       tick();
       soon();
@@ -702,6 +704,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   later?.matrix.recolour();
   draw();
 });
+// First of all, for its answer takes a while.
+begin();
 switches();
 setTheme(recall('star:theme') ?? 'auto');
-begin();
