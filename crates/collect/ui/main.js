@@ -125,11 +125,12 @@ function begin() {
       if (!next) return false;
       const before = live;
       live = next;
-      skew = Date.parse(event.event === 'heartbeat' ? event.at : next.at) - Date.now();
-      if (event.event !== 'heartbeat') skew = 0;
       stream.live = true;
       stream.heard = Date.now();
       if (event.event === 'heartbeat') {
+        // Less than that is how long it was under way.
+        const ahead = Date.parse(event.at) - Date.now();
+        skew = Math.abs(ahead) > 2000 ? ahead : 0;
         tick();
         return true;
       }
@@ -169,7 +170,7 @@ async function sample() {
   if (!live || !stream.live || document.hidden || link.example || tally(live).edges > MOST) return;
   try {
     const answer = await fetch('api/v1/graph');
-    if (answer.ok) latency.take(await answer.json(), Date.now());
+    if (answer.ok) latency.take(await answer.json(), now());
     soon();
   } catch {
     // The stream says so, if the collector is gone.
@@ -417,7 +418,7 @@ function panelOf(graph) {
   later?.panel.draw(link.selection && {
     graph, selection: link.selection, now: moment, edges: link.example ? 0 : tally(graph).edges,
     changes: past.state === 'loaded' || link.example ? timeline.changes().filter(({ time }) => time <= moment) : [],
-    samples: (key) => latency.of(key).filter(([time]) => time <= moment), sampled: latency.since(Date.now()), words,
+    samples: (key) => latency.of(key).filter(([time]) => time <= moment), sampled: latency.since(now()), words,
   });
 }
 
