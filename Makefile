@@ -2,7 +2,7 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page bench bench-truth fuzz tools
+.PHONY: run test lint test-rust test-page bench bench-page bench-truth screenshots fuzz tools
 
 # The lab: a live page, from one command.
 run:
@@ -50,6 +50,16 @@ fuzz:
 	mkdir -p fuzz/corpus/netpol
 	cp manifests/*/*.yaml docs/examples/*.yaml fuzz/corpus/netpol/
 	RUSTC_BOOTSTRAP=1 cargo fuzz run netpol --features run -- -max_total_time=$(FUZZ_SECONDS)
+
+# The page's own figures, in Chromium on a real collector. README has the table.
+bench-page: tools $(E2E)
+	cargo build --release --locked -p star-collect
+	STAR_BIN=$(CURDIR)/target/release node e2e/bench.js
+
+# The pictures in docs/images: the lab's five states, in both themes.
+screenshots: tools $(E2E)
+	cargo build --release --locked -p star-collect
+	STAR_BIN=$(CURDIR)/target/release node e2e/screenshots.js docs/images
 
 # What the page's tests need beyond Rust: installed where we may, named where we may not.
 tools:

@@ -1,205 +1,240 @@
-/** Where everything goes: from nodes, edges and the stage's size to coordinates. Pure; the same in gives the same out. */
+/** Where everything goes: nodes into boxes, boxes beside each other. Pure; the same in gives the same out. */
 
 /**
  * @typedef {{ x: number, y: number }} Point
- * @typedef {Point & { text: string, size: number, anchor: string, turn: number }} Label
- * @typedef {Point & { text: string, size: number, label: Label | null }} Place
- * @typedef {Point & { line: string, head: string }} Curve the point is its middle
- * @typedef {{ r: number, thick: number, nodes: Place[], edges: Curve[] }} Layout
+ * @typedef {{ x: number, y: number, width: number, height: number }} Box
+ * @typedef {{ key: string, group: string, wide?: number }} Item `wide` is the width of the text beside it
+ * @typedef {'right' | 'left' | 'below' | 'above'} Side
  */
 
-/** Between a circle and the edges at it. */
-const GAP = 4;
-/** How far a loop stands out, in radii. */
-const LOOP = 0.9;
-/** More nodes than this have their labels along the radius; on a narrow stage even fewer. */
-const FEW = 12;
-const LABEL_WIDTH = 80;
+/** A node's radius. */
+export const R = 34;
+/** Between two nodes of a group, from centre to centre, as long as there are few. */
+const APART = 5.2 * R;
+/** With as many, a group is a ring whose edges keep to its inside. */
+export const RING = 6;
+/** Around the nodes of a box; above them is the box's name, too. */
+const PAD = 1.15 * R;
+const HEAD = 0.9 * R;
+/** By how much an edge's bow turns it away from its chord, in radians. */
+const BOW = 0.24;
+/** Between two boxes. */
+const GAP = 4.6 * R;
+
+/** Numbers in a name by their value. */
+const { compare } = new Intl.Collator('en', { numeric: true });
 
 /**
- * @param {{ name: string }[]} nodes
- * @param {{ source: number, target: number, nth: number }[]} edges
- * @param {number} width
- * @param {number} height
- * @returns {Layout}
+ * Places for all nodes. What was placed before stays where it is; a newcomer gets the nearest free place in its box.
+ * @param {Item[]} items
+ * @param {Map<string, Point>} kept by key
+ * @param {boolean} tall whether the stage is higher than wide
+ * @returns {Point[]}
  */
-export function layout(nodes, edges, width, height) {
-  const n = nodes.length;
-  const small = Math.min(width, height);
-  const radial = n > Math.min(FEW, width / LABEL_WIDTH);
-  const loops = new Set(edges.filter((edge) => edge.source === edge.target).map((edge) => edge.source));
-  let r = Math.min(54, 10 + 0.045 * small) * Math.min(1, Math.sqrt(6 / n));
-  let places = around();
-  // The second time with circles as small as the room between them asks for.
-  const room = Math.min(...places.map((place, i) => (n > 1 ? distance(place, places[(i + 1) % n]) : Infinity)));
-  r = Math.max(4, Math.min(r, 0.3 * room));
-  places = around();
+export function place(items, kept, tall) {
+  const settled = items.filter(({ key }) => kept.has(key)).length;
+  const fresh = arrange(items, tall);
+  // Too little is left to fit the others in between.
+  if (settled < items.length / 2) return fresh;
+  /** @type {(Point | undefined)[]} */
+  const places = items.map(({ key }) => kept.get(key));
+  items.forEach(({ group }, i) => {
+    if (places[i]) return;
+    const near = places.filter((at, k) => at && items[k].group === group);
+    const known = /** @type {Point[]} */ (near.length ? near : places.filter(Boolean));
+    const start = near.length ? middle(known) : { x: bounds(known).x + bounds(known).width + GAP + 2 * R, y: middle(known).y };
+    places[i] = free(start, /** @type {Point[]} */ (places.filter(Boolean)));
+  });
+  return /** @type {Point[]} */ (places);
+}
 
-  const centre = { x: width / 2, y: middle(places.map((place) => place.y)) };
-  const outward = places.map(({ x, y }) => (n > 1 ? Math.atan2(y - centre.y, x - centre.x) : -Math.PI / 2));
-  const thick = Math.max(1.2, 0.29 * r * Math.min(1, (6 * n) / (edges.length || 1)));
-  return {
-    r: round(r),
-    thick: round(thick),
-    nodes: places.map(({ x, y }, i) => {
-      const { text, size } = inside(nodes[i].name);
-      const full = text === nodes[i].name;
-      return { x: round(x), y: round(y), size, text: radial && !full ? '' : text, label: full ? null : label(i) };
-    }),
-    edges: edges.map(({ source, target, nth }) => (source === target
-      ? loop(places[source], outward[source], r * (1 + 0.3 * nth), r, thick)
-      : curve(places[source], places[target], n < 6 ? null : centre, nth, r, thick))),
-  };
-
-  function around() {
-    // Loops have their room even where there are none, so that nodes stay where they are when one comes.
-    const pad = r + 12 + LOOP * r;
-    const long = nodes.map(({ name }) => name).filter((name) => inside(name).text !== name);
-    const label = radial ? reach(long) : 0;
-    return ring(n, r, width, height, pad + label, pad + (radial ? label : long.length && 1.3 * textSize()));
-  }
-
-  /** @param {string[]} names */
-  function reach(names) {
-    return Math.min(0.17 * small, Math.max(0, ...names.map(ems)) * textSize());
-  }
-
-  function textSize() {
-    return r < 24 ? 11 : 13;
-  }
-
-  /**
-   * A name as it fits into a circle.
-   * @param {string} name
-   */
-  function inside(name) {
-    const size = Math.min(30, 0.95 * r, (1.64 * r) / ems(name));
-    return size < 10 ? { text: shorten(name, 0.164 * r), size: 10 } : { text: name, size: round(size) };
-  }
-
-  /**
-   * A name beside its circle.
-   * @param {number} i
-   * @returns {Label}
-   */
-  function label(i) {
-    const { x, y } = places[i];
-    const [cos, sin] = [Math.cos(outward[i]), Math.sin(outward[i])];
-    const size = textSize();
-    const far = r + 6 + (loops.has(i) ? LOOP * r : 0);
-    if (radial) {
-      const text = shorten(nodes[i].name, reach([nodes[i].name]) / size);
-      const turn = (outward[i] * 180) / Math.PI + (cos < 0 ? 180 : 0);
-      return { text, size, x: round(x + far * cos), y: round(y + far * sin), anchor: cos < 0 ? 'end' : 'start', turn: round(turn) };
-    }
-    const next = Math.min(...places.map((place) => (place !== places[i] && Math.abs(place.y - y) < r + 24 ? Math.abs(place.x - x) : Infinity)));
-    const text = shorten(nodes[i].name, Math.min(0.45 * width, next / 2 + r - 6) / size);
-    // A loop stands out at the side that the text must keep clear of.
-    const side = loops.has(i) ? 0.3 * r : r;
-    const [anchor, from] = x < width / 3 ? ['start', x - side] : x > (2 * width) / 3 ? ['end', x + side] : ['middle', x];
-    const away = Math.abs(sin) > 0.6 ? far : r + 6;
-    return { text, size, x: round(from), y: round(sin < 0 ? y - away - 2 : y + away + size - 2), anchor, turn: 0 };
+/**
+ * The nearest place to `start` that is away from the others, on a spiral around it.
+ * @param {Point} start
+ * @param {Point[]} others
+ */
+function free(start, others) {
+  for (let step = 0; ; step += 1) {
+    const angle = step * 2.399963;
+    const far = 0.55 * R * Math.sqrt(step);
+    const at = { x: round(start.x + far * Math.cos(angle)), y: round(start.y + far * Math.sin(angle)) };
+    if (others.every((other) => Math.hypot(at.x - other.x, at.y - other.y) >= 3.4 * R)) return at;
   }
 }
 
 /**
- * Places on an ellipse, from its top right and around to the left: three make a triangle that stands on its tip.
+ * All places anew: the nodes of a group around its middle, the groups around the middle of all.
+ * @param {Item[]} items
+ * @param {boolean} tall
+ * @returns {Point[]}
+ */
+function arrange(items, tall) {
+  /** @type {Map<string, number[]>} */
+  const groups = new Map();
+  items.forEach(({ group }, i) => groups.set(group, [...(groups.get(group) ?? []), i]));
+  for (const member of groups.values()) member.sort((a, b) => compare(items[a].key, items[b].key));
+  const members = [...groups].sort(([a], [b]) => Number(a === '') - Number(b === '') || (a < b ? -1 : 1)).map(([, member]) => member);
+  const parts = members.map((member) => within(member.length, tall, members.length));
+  const sizes = parts.map((points, g) => {
+    const { width, height } = bounds(points);
+    const text = Math.max(0, ...members[g].map((i) => items[i].wide ?? 0));
+    return { width: width + 2 * (R + PAD) + text, height: height + 2 * (R + PAD) + HEAD };
+  });
+  const centres = between(sizes, tall);
+  /** @type {Point[]} */
+  const places = new Array(items.length);
+  members.forEach((member, g) => member.forEach((i, k) => {
+    places[i] = { x: round(centres[g].x + parts[g][k].x), y: round(centres[g].y + parts[g][k].y) };
+  }));
+  return places;
+}
+
+/**
+ * The places of `n` nodes around their middle.
  * @param {number} n
- * @param {number} r
- * @param {number} width
- * @param {number} height
- * @param {number} padX
- * @param {number} padY
+ * @param {boolean} tall
+ * @param {number} groups of which this is one
+ * @returns {Point[]}
  */
-function ring(n, r, width, height, padX, padY) {
-  const unit = Array.from({ length: n }, (_, i) => {
-    const angle = Math.PI / 2 - Math.PI / n + (2 * Math.PI * i) / n;
-    return n > 1 ? { x: Math.cos(angle), y: -Math.sin(angle) } : { x: 0, y: 0 };
+function within(n, tall, groups) {
+  const alone = groups === 1;
+  if (n === 1) return [{ x: 0, y: 0 }];
+  const apart = n <= 6 ? (alone ? 1.75 : n === 2 ? 1.65 : 1.25) * APART : Math.max(3.1 * R, APART * (6 / n) ** 0.35);
+  const around = n === 2 ? apart / 2 : apart / 2 / Math.sin(Math.PI / n);
+  // Two lie across the way to the other box, so that no edge passes one of them; three stand on the tip of their triangle.
+  const start = n === 2 ? (tall === (groups === 2) ? Math.PI : -Math.PI / 2) : n % 2 ? Math.PI / 2 + (n === 3 ? -(2 * Math.PI) / 3 : Math.PI) : -Math.PI / 2 - Math.PI / n;
+  const [sx, sy] = alone && n > 2 ? (tall ? [0.86, 1.12] : [1.28, 0.84]) : [1, 1];
+  const ring = Array.from({ length: n }, (_, i) => {
+    const angle = start + (2 * Math.PI * i * (n === 3 ? -1 : 1)) / n;
+    return { x: around * sx * Math.cos(angle), y: around * sy * Math.sin(angle) };
   });
-  const [xs, ys] = [unit.map((place) => place.x), unit.map((place) => place.y)];
-  const wide = Math.max(0, width - 2 * padX) / (span(xs) || 1);
-  const high = Math.max(0, height - 2 * padY) / (span(ys) || 1);
-  const [flat, steep] = n < 6 ? [1.4, 1.2] : [1.8, 1.8];
-  const sx = Math.min(wide, flat * high);
-  // The edges between the two topmost nodes of a few bulge upwards; with an even number there are such below, too.
-  const bulge = n > 2 && n < 6 ? Math.max(0, BEND * Math.sin(Math.PI / n) * sx + 0.3 * r + 12 - padY) : 0;
-  const sy = Math.min(high - (bulge * (n % 2 ? 1 : 2)) / (span(ys) || 1), steep * wide);
-  const y = (height + (n % 2 ? bulge : 0)) / 2;
-  return unit.map((place) => ({ x: width / 2 + (place.x - middle(xs)) * sx, y: y + (place.y - middle(ys)) * sy }));
-}
-
-/** How far an edge's control point is from its chord, as a part of the chord. */
-const BEND = 0.15;
-
-/**
- * An edge bends to its own right, so that a pair makes a lens. Where there are many, all bend towards the centre as well:
- * a straight chord would run through the neighbours.
- * @param {Point} from
- * @param {Point} to
- * @param {Point | null} centre
- * @param {number} nth
- * @param {number} r
- * @param {number} thick
- * @returns {Curve}
- */
-function curve(from, to, centre, nth, r, thick) {
-  const long = distance(from, to) || 1;
-  const bend = (centre ? 0.1 : BEND) * (1 + 0.6 * nth);
-  const mid = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
-  const { x, y } = centre ? towards(mid, centre, Math.min(0.35 * long, 0.4 * distance(mid, centre))) : mid;
-  const control = { x: x - (to.y - from.y) * bend, y: y + (to.x - from.x) * bend };
-  const start = towards(from, control, r + GAP);
-  const tip = towards(to, control, r + GAP);
-  const neck = towards(to, control, r + GAP + headLength(thick));
-  return {
-    line: `M${point(start)}Q${point(control)} ${point(towards(neck, tip, 1))}`,
-    head: head(tip, neck, thick),
-    x: round((start.x + 2 * control.x + neck.x) / 4),
-    y: round((start.y + 2 * control.y + neck.y) / 4),
-  };
+  const { x, y, width, height } = bounds(ring);
+  return ring.map((at) => ({ x: at.x - x - width / 2, y: at.y - y - height / 2 }));
 }
 
 /**
- * An edge from a node to itself, on the side away from the others.
- * @param {Point} at
- * @param {number} outward in radians
- * @param {number} size
- * @param {number} r
- * @param {number} thick
- * @returns {Curve}
+ * The middles of boxes: two beside or above each other, more of them on an ellipse as small as they fit on.
+ * @param {{ width: number, height: number }[]} sizes
+ * @param {boolean} tall
+ * @returns {Point[]}
  */
-function loop(at, outward, size, r, thick) {
-  const polar = (/** @type {number} */ angle, /** @type {number} */ far) => ({
-    x: at.x + far * Math.cos(outward + angle),
-    y: at.y + far * Math.sin(outward + angle),
+function between(sizes, tall) {
+  if (sizes.length === 1) return [{ x: 0, y: 0 }];
+  if (sizes.length === 2) {
+    const [a, b] = sizes;
+    const far = tall ? (a.height + b.height) / 2 + 0.7 * GAP : (a.width + b.width) / 2 + GAP;
+    return tall ? [{ x: 0, y: -far / 2 }, { x: 0, y: far / 2 }] : [{ x: -far / 2, y: 0 }, { x: far / 2, y: 0 }];
+  }
+  const shares = sizes.map(({ width, height }) => Math.hypot(width, height) + GAP);
+  const all = shares.reduce((sum, share) => sum + share, 0);
+  const [sx, sy] = tall ? [1, 1.35] : [1.35, 1];
+  for (let around = all / 16; ; around *= 1.04) {
+    let angle = sizes.length === 3 ? Math.PI - (Math.PI * shares[0]) / all : Math.PI;
+    const centres = shares.map((share) => {
+      angle += (Math.PI * share) / all;
+      const at = { x: around * sx * Math.cos(angle), y: around * sy * Math.sin(angle) };
+      angle += (Math.PI * share) / all;
+      return at;
+    });
+    const apart = (/** @type {number} */ i, /** @type {number} */ k) =>
+      Math.abs(centres[i].x - centres[k].x) >= (sizes[i].width + sizes[k].width) / 2 + 0.6 * GAP
+      || Math.abs(centres[i].y - centres[k].y) >= (sizes[i].height + sizes[k].height) / 2 + 0.45 * GAP;
+    if (sizes.every((_, i) => sizes.slice(0, i).every((__, k) => apart(i, k)))) return centres;
+  }
+}
+
+/**
+ * The box around the nodes of each group that has a name.
+ * @param {(Item & { side?: Side })[]} items
+ * @param {Point[]} places
+ * @returns {Map<string, Box>} by group
+ */
+export function boxes(items, places) {
+  /** @type {Map<string, Box>} */
+  const found = new Map();
+  for (const group of new Set(items.map((item) => item.group))) {
+    if (!group) continue;
+    const inside = items.flatMap((item, i) => {
+      if (item.group !== group) return [];
+      const { x, y } = places[i];
+      const text = (item.wide ?? 0) + 0.35 * R;
+      const [left, right] = item.wide ? { left: [text, 0], right: [0, text], above: [0, 0], below: [0, 0] }[item.side ?? 'right'] : [0, 0];
+      return [{ x: x - R - left, y: y - R - (item.side === 'above' ? 0.7 * R : 0) }, { x: x + R + right, y: y + R + (item.side === 'below' ? 0.7 * R : 0) }];
+    });
+    const { x, y, width, height } = bounds(inside);
+    const wide = Math.max(width + 2 * PAD, group.length * 9 + PAD);
+    found.set(group, { x: round(x - PAD - Math.max(0, wide - width - 2 * PAD) / 2), y: round(y - PAD - HEAD), width: round(wide), height: round(height + 2 * PAD + HEAD) });
+  }
+  return found;
+}
+
+/**
+ * For each node the side where its name is in the way of the least edges, and the direction of its loop.
+ * @param {Point[]} places
+ * @param {{ source: number, target: number }[]} links
+ * @param {(number | undefined)[]} wide the names' widths
+ * @returns {{ side: Side, loop: number }[]} the loop's in radians
+ */
+export function sides(places, links, wide) {
+  /** @type {number[][]} */
+  const towards = places.map(() => []);
+  for (const { source, target } of links) {
+    if (source === target) continue;
+    const { x, y } = places[source];
+    const angle = Math.atan2(places[target].y - y, places[target].x - x);
+    // An edge leaves to the right of its chord and comes back to the right of the other: both bend apart by this much.
+    towards[source].push(angle - BOW, angle + BOW);
+    towards[target].push(angle + Math.PI - BOW, angle + Math.PI + BOW);
+  }
+  return places.map((at, i) => {
+    const room = (/** @type {number} */ angle) => Math.min(Math.PI, ...towards[i].map((other) => Math.abs(turn(other - angle))));
+    const far = (/** @type {number} */ angle) => {
+      // A name must not lie on a neighbour.
+      const tip = { x: at.x + Math.cos(angle) * (R + (wide[i] ?? 0)), y: at.y + Math.sin(angle) * 1.6 * R };
+      return Math.min(1, ...places.map((other, k) => (k === i ? 1 : Math.hypot(other.x - tip.x, other.y - tip.y) / (2 * R))));
+    };
+    /** @type {[Side, number, number][]} */
+    const choices = [['right', 0, 0.12], ['left', Math.PI, 0.1], ['below', Math.PI / 2, 0.05], ['above', -Math.PI / 2, 0]];
+    const side = choices.map(([name, angle, bonus]) => ({ name, angle, worth: Math.min(1.2, room(angle)) * far(angle) + bonus })).reduce((best, one) => (one.worth > best.worth + 1e-9 ? one : best));
+    const loops = [-Math.PI / 4, (-3 * Math.PI) / 4, Math.PI / 4, (3 * Math.PI) / 4, -Math.PI / 2, Math.PI / 2, 0, Math.PI];
+    const loop = loops.map((angle) => ({ angle, worth: Math.min(room(angle), wide[i] === undefined ? Math.PI : 0.9 * Math.abs(turn(angle - side.angle))) }))
+      .reduce((best, one) => (one.worth > best.worth + 0.05 ? one : best));
+    return { side: side.name, loop: loop.angle };
   });
-  const slim = 0.6 * thick;
-  const away = r + GAP;
-  return {
-    line: `M${point(polar(-0.42, away))}C${point(polar(-0.45, 2.3 * size))} ${point(polar(0.45, 2.3 * size))} ${point(polar(0.42, away + headLength(slim) - 1))}`,
-    head: head(polar(0.42, away), polar(0.42, away + headLength(slim)), slim),
-    x: round(polar(0, 1.7 * size).x),
-    y: round(polar(0, 1.7 * size).y),
-  };
 }
 
-/** @param {number} thick */
-const headLength = (thick) => 4 + 1.3 * thick;
+/** An angle from -π to π. @param {number} angle */
+const turn = (angle) => Math.atan2(Math.sin(angle), Math.cos(angle));
 
 /**
- * An arrowhead.
- * @param {Point} tip
- * @param {Point} neck
- * @param {number} thick
+ * @param {Point[]} points
+ * @returns {Box}
  */
-function head(tip, neck, thick) {
-  const half = (1.5 + thick) / (distance(tip, neck) || 1);
-  const [dx, dy] = [(neck.y - tip.y) * half, (tip.x - neck.x) * half];
-  return `M${point(tip)}L${point({ x: neck.x + dx, y: neck.y + dy })} ${point({ x: neck.x - dx, y: neck.y - dy })}Z`;
+export function bounds(points) {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { x, y } of points) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return points.length ? { x: left, y: top, width: right - left, height: bottom - top } : { x: 0, y: 0, width: 0, height: 0 };
 }
+
+/** @param {Point[]} points */
+function middle(points) {
+  const { x, y, width, height } = bounds(points);
+  return { x: x + width / 2, y: y + height / 2 };
+}
+
+/** @param {number} value */
+export const round = (value) => Math.round(value * 10) / 10;
 
 /** The width of a Latin letter in ems, about: there is no font here to ask. */
-const NARROW = 0.64;
+const NARROW = 0.6;
+
+/** A text's width in ems, about; Chinese, Japanese and Korean letters are square. @param {string} text */
+export const ems = (text) => [...text].reduce((sum, letter) => sum + (letter > '\u2e7f' ? 1 : NARROW), 0);
 
 /**
  * Shortened in the middle, for names often differ at their end.
@@ -213,39 +248,14 @@ export function shorten(name, room) {
     const text = `${letters.slice(0, Math.ceil(keep / 2)).join('')}…${letters.slice(letters.length - Math.floor(keep / 2)).join('')}`;
     if (ems(text) <= room) return text;
   }
-  return letters[0];
+  return letters[0] ?? '';
 }
 
 /**
- * A text's width in ems, about; Chinese, Japanese and Korean letters are square.
- * @param {string} text
+ * A name as it fits into a circle, and at what size.
+ * @param {string} name
  */
-const ems = (text) => [...text].reduce((sum, letter) => sum + (letter > '\u2e7f' ? 1 : NARROW), 0);
-
-/** @param {number[]} values */
-const span = (values) => Math.round(1000 * (Math.max(...values) - Math.min(...values))) / 1000;
-
-/** @param {number[]} values */
-const middle = (values) => (Math.max(...values) + Math.min(...values)) / 2;
-
-/**
- * @param {Point} a
- * @param {Point} b
- */
-const distance = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);
-
-/**
- * @param {Point} from
- * @param {Point} to
- * @param {number} far
- */
-function towards(from, to, far) {
-  const part = far / (distance(from, to) || 1);
-  return { x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part };
+export function inside(name) {
+  const size = Math.min(26, (1.6 * R) / (ems(name) || 1));
+  return size < 11 ? { text: shorten(name, (1.6 * R) / 11), size: 11 } : { text: name, size: round(size) };
 }
-
-/** @param {number} value */
-const round = (value) => Math.round(value * 10) / 10;
-
-/** @param {Point} at */
-const point = ({ x, y }) => `${round(x)} ${round(y)}`;

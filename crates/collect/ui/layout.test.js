@@ -1,125 +1,115 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { layout, shorten } from './layout.js';
+import { curve, loop } from './curve.js';
+import { R, boxes, inside, place, shorten, sides } from './layout.js';
 
-/**
- * @param {string[]} names
- * @param {(source: number, target: number) => boolean} [has]
- */
-function mesh(names, has = () => true) {
-  const nodes = names.map((name) => ({ name }));
-  const edges = nodes.flatMap((_, source) =>
-    nodes.flatMap((__, target) => (has(source, target) ? [{ source, target, nth: 0 }] : [])));
-  return { nodes, edges };
-}
+const none = new Map();
+const lab = [{ key: 'B', group: 'stars', wide: 60 }, { key: 'C', group: 'client', wide: 50 }, { key: 'F', group: 'stars', wide: 65 }];
+const mesh = [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]].map(([source, target]) => ({ source, target }));
 
-/**
- * @param {ReturnType<typeof mesh>} graph
- * @returns {[ReturnType<typeof mesh>['nodes'], ReturnType<typeof mesh>['edges']]}
- */
-const fields = ({ nodes, edges }) => [nodes, edges];
+/** @param {number} n @param {number} groups */
+const many = (n, groups) => Array.from({ length: n }, (_, i) => ({ key: `n${i}`, group: groups ? `g${i % groups}` : '', wide: 0 }));
 
-/** @param {number} n */
-const named = (n) => Array.from({ length: n }, (_, i) => `node-${i + 1}`);
+test('the lab is the client beside the two stars', () => {
+  assert.deepEqual(place(lab, none, false), [{ x: 180, y: -145.9 }, { x: -180, y: 0 }, { x: 180, y: 145.9 }]);
+  const tall = place(lab, none, true);
+  assert.ok(tall[1].y < tall[0].y && tall[0].y === tall[2].y, 'on a high stage above them');
+});
 
-/**
- * Points along a curve of any degree, as its line writes it.
- * @param {string} line
- */
-function trace(line) {
-  const numbers = (line.match(/-?[\d.]+/g) ?? []).map(Number);
-  const control = Array.from({ length: numbers.length / 2 }, (_, i) => ({ x: numbers[2 * i], y: numbers[2 * i + 1] }));
-  return Array.from({ length: 21 }, (_, step) => {
-    let points = control;
-    while (points.length > 1) {
-      points = points.slice(1).map((b, i) => ({ x: points[i].x + ((b.x - points[i].x) * step) / 20, y: points[i].y + ((b.y - points[i].y) * step) / 20 }));
+test('three without a namespace stand on their tip, as in the pictures', () => {
+  const [a, b, c] = place(many(3, 0), none, false);
+  assert.ok(a.y === b.y && c.y > a.y && Math.abs(a.x + b.x) < 0.2 && Math.abs(c.x) < 0.2);
+});
+
+test('no two nodes touch and no two boxes, however many', () => {
+  for (const [n, groups] of [[1, 0], [2, 0], [7, 0], [60, 0], [100, 0], [2, 2], [6, 3], [20, 4], [60, 6], [60, 20], [100, 1], [100, 10]]) {
+    for (const tall of [false, true]) {
+      const items = many(n, groups);
+      const places = place(items, none, tall);
+      places.forEach((a, i) => {
+        for (const b of places.slice(0, i)) assert.ok(Math.hypot(a.x - b.x, a.y - b.y) > 2.2 * R, `${n} in ${groups}: nodes touch`);
+      });
+      const around = [...boxes(items, places).values()];
+      around.forEach((a, i) => {
+        for (const b of around.slice(0, i)) {
+          assert.ok(a.x + a.width < b.x || b.x + b.width < a.x || a.y + a.height < b.y || b.y + b.height < a.y, `${n} in ${groups}: boxes touch`);
+        }
+      });
     }
-    return points[0];
-  });
-}
-
-test('three nodes are the triangle of the pictures', () => {
-  const { nodes, edges } = mesh(['B', 'C', 'F'], (source, target) => source !== target);
-  const plan = layout(nodes, edges, 1280, 720);
-  assert.deepEqual({ ...plan, edges: plan.edges.slice(0, 1) }, {
-    r: 42.4,
-    thick: 12.3,
-    nodes: [
-      { x: 1072.3, y: 92.6, size: 30, text: 'B', label: null },
-      { x: 207.7, y: 92.6, size: 30, text: 'C', label: null },
-      { x: 640, y: 627.4, size: 30, text: 'F', label: null },
-    ],
-    edges: [{ line: 'M1027.9 79.2Q640 -37.1 270.3 73.8', head: 'M252.1 79.2L267.3 60.3 275.2 86.7Z', x: 644.8, y: 19.6 }],
-  });
-});
-
-test('the edges of a pair bend apart, each to its own right', () => {
-  const { edges } = layout(...fields(mesh(['B', 'C', 'F'], (source, target) => source !== target)), 1280, 720);
-  const [there, back] = [edges[0], edges[2]];
-  assert.ok(there.y < 92.6 && back.y > 92.6, `B → C at ${there.y}, C → B at ${back.y}`);
-});
-
-for (const [width, height] of [[360, 440], [1280, 710], [1920, 990], [3840, 2070]]) {
-  for (const name of ['A', 'node-1234567', '노드 하나둘셋넷다섯']) {
-    test(`up to 60 nodes named like ${name} fit ${width}x${height} without touching`, () => {
-      for (const n of [1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 24, 40, 60]) {
-        const names = Array.from({ length: n }, (_, i) => (name === 'A' ? String.fromCodePoint(65 + i) : `${name}${i}`));
-        const near = (/** @type {number} */ source, /** @type {number} */ target) => (target - source + n) % n < 4;
-        const plan = layout(...fields(mesh(names, near)), width, height);
-        const inside = (/** @type {string} */ what, /** @type {{ x: number, y: number }} */ { x, y }, margin = 0) =>
-          assert.ok(x >= margin && x <= width - margin && y >= margin && y <= height - margin, `${n} nodes: ${what} at ${x}, ${y}`);
-        plan.nodes.forEach((a, i) => {
-          inside('circle', a, plan.r);
-          for (const b of plan.nodes.slice(0, i)) assert.ok(Math.hypot(a.x - b.x, a.y - b.y) > 2.3 * plan.r, `${n} nodes: circles touch`);
-          if (!a.label) return;
-          const wide = [...a.label.text].reduce((sum, letter) => sum + (letter > '가' ? 1 : 0.64), 0) * a.label.size;
-          const turn = (a.label.turn * Math.PI) / 180;
-          for (const part of { start: [0, 1], middle: [-0.5, 0.5], end: [-1, 0] }[a.label.anchor] ?? []) {
-            inside('label', { x: a.label.x + part * wide * Math.cos(turn), y: a.label.y + part * wide * Math.sin(turn) });
-          }
-        });
-        for (const { line, head } of plan.edges) for (const point of [...trace(line), ...trace(head)]) inside('edge', point);
-      }
-    });
   }
-}
+});
 
-test('no edge runs through another node', () => {
-  for (let n = 3; n <= 24; n += 1) {
-    const { nodes, edges } = mesh(named(n), (source, target) => source !== target);
-    const plan = layout(nodes, edges, 1280, 710);
-    edges.forEach(({ source, target }, i) => {
-      for (const { x, y } of trace(plan.edges[i].line)) {
-        plan.nodes.forEach((node, k) => {
-          if (k !== source && k !== target) assert.ok(Math.hypot(x - node.x, y - node.y) > plan.r, `${n} nodes: ${source} → ${target} runs through ${k}`);
-        });
-      }
+test('who was placed stays where he is; a newcomer finds room in his box', () => {
+  const before = place(lab, none, false);
+  const kept = new Map(lab.map(({ key }, i) => [key, before[i]]));
+  kept.set('F', { x: 500, y: 400 });
+  const after = place([...lab, { key: 'G', group: 'stars', wide: 0 }], kept, false);
+  assert.deepEqual(after.slice(0, 3), [before[0], before[1], { x: 500, y: 400 }]);
+  for (const at of after.slice(0, 3)) assert.ok(Math.hypot(at.x - after[3].x, at.y - after[3].y) >= 3.4 * R);
+  const box = boxes(lab, after.slice(0, 3)).get('stars');
+  assert.ok(box && after[3].x > box.x && after[3].x < box.x + box.width && after[3].y > box.y && after[3].y < box.y + box.height);
+  const stranger = place([...lab, { key: 'H', group: 'other', wide: 0 }], kept, false)[3];
+  assert.ok(stranger.x > 500 + R, 'a new namespace is beside all others');
+});
+
+test('the same in gives the same out', () => {
+  assert.deepEqual(place(many(37, 5), none, false), place(many(37, 5), none, false));
+});
+
+test('a name is where no edge runs, and a loop is not in its way', () => {
+  const places = place(lab, none, false);
+  assert.deepEqual(sides(places, mesh, [60, 50, 65]).map(({ side }) => side), ['right', 'left', 'right']);
+  for (const { side, loop: direction } of sides(places, mesh, [60, 50, 65])) {
+    assert.notEqual(direction, side === 'right' ? 0 : Math.PI);
+  }
+});
+
+test('a box holds its nodes and their names', () => {
+  const places = place(lab, none, false);
+  const items = lab.map((item, i) => ({ ...item, side: sides(places, mesh, [60, 50, 65])[i].side }));
+  const box = boxes(items, places).get('stars');
+  assert.ok(box && box.x < places[0].x - R && box.x + box.width > places[2].x + R + 65 && box.y + box.height > places[2].y + R);
+  assert.equal(boxes(many(3, 0), place(many(3, 0), none, false)).size, 0);
+});
+
+test('the edges of a pair bend apart, each to its own right, and meet no node', () => {
+  const [a, b] = [{ x: 0, y: 0 }, { x: 400, y: 0 }];
+  const [there, back] = [curve(a, b, 0, 9), curve(b, a, 0, 9)];
+  assert.deepEqual(there.line, 'M37.9 9.1Q200 48 347.2 12.7');
+  assert.ok(there.middle.y > 10 && back.middle.y < -10);
+  assert.ok(there.mark.x > 300 && there.mark.x < 360, 'the mark is near the target');
+  assert.notEqual(curve(a, b, 1, 9).line, there.line, 'an edge listed twice is drawn twice');
+  const round = curve(a, b, 0, 9, { x: 200, y: 300 });
+  assert.ok(round.middle.y > there.middle.y, 'on a ring it bends to the inside');
+});
+
+test('at a node no edge of the lab lies on another', () => {
+  for (const tall of [false, true]) {
+    const places = place(lab, none, tall);
+    const ends = mesh.flatMap(({ source, target }) => {
+      const { at } = curve(places[source], places[target], 0, 9);
+      return [{ node: source, ...at(0) }, { node: target, ...at(1) }];
+    });
+    ends.forEach((a, i) => {
+      for (const b of ends.slice(0, i)) assert.ok(a.node !== b.node || Math.hypot(a.x - b.x, a.y - b.y) > 15, `at ${lab[a.node].key}, tall: ${tall}`);
     });
   }
 });
 
-test('nodes stay where they are, whatever becomes of the edges', () => {
-  const places = (/** @type {(source: number, target: number) => boolean} */ has) =>
-    layout(...fields(mesh(named(7), has)), 800, 600).nodes.map(({ x, y }) => [x, y]);
-  assert.deepEqual(places(() => false), places(() => true));
+test('a loop stands out where it is told to', () => {
+  const { middle, line } = loop({ x: 100, y: 100 }, -Math.PI / 2, 0, 9);
+  assert.ok(Math.abs(middle.x - 100) < 8 && middle.y < 100 - 1.5 * R);
+  assert.match(line, /^M[\d. ]+C[\d. -]+$/);
 });
 
-test('an edge listed twice is drawn twice', () => {
-  const { nodes } = mesh(['A', 'B']);
-  const twice = [0, 1].map((nth) => ({ source: 0, target: 1, nth }));
-  const [first, second] = layout(nodes, twice, 800, 600).edges;
-  assert.notEqual(first.line, second.line);
+test('names are shortened in the middle, and ids fit into circles', () => {
+  assert.equal(shorten('backend-7d9f6c-x2kqv', 6), 'backe…2kqv');
+  assert.deepEqual([shorten('', 3), shorten('abc', 3)], ['', 'abc']);
+  assert.deepEqual(inside('F'), { text: 'F', size: 26 });
+  assert.equal(inside('a-very-long-id-indeed').size, 11);
 });
 
-test('a long name is shortened in its circle and written beside it', () => {
-  const { nodes } = layout(...fields(mesh(['client', 'backend-7d9f6c-x2kqv', 'C'])), 1280, 720);
-  assert.deepEqual([nodes[0].text, nodes[0].label], ['client', null]);
-  assert.deepEqual([nodes[1].text, nodes[1].label?.text], ['backe…2kqv', 'backend-7d9f6c-x2kqv']);
-  assert.equal(shorten('', 3), '');
-});
-
-test('nothing is drawn for no nodes, and nothing is wrong without room', () => {
-  assert.deepEqual(layout([], [], 800, 600).nodes, []);
-  const { nodes, edges } = layout(...fields(mesh(named(3))), 0, 0);
-  assert.doesNotMatch(JSON.stringify([nodes, edges]), /null,"y|NaN|Infinity/);
+test('nothing is wrong where nothing is', () => {
+  assert.deepEqual(place([], none, false), []);
+  assert.doesNotMatch(JSON.stringify([curve({ x: 1, y: 1 }, { x: 1, y: 1 }, 0, 2).line, boxes([], [])]), /NaN|Infinity/);
 });

@@ -1,48 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { apply, colour, see, status } from './model.js';
-
-process.env.TZ = 'Asia/Seoul';
-
-/** @param {string} name */
-const golden = (name) => JSON.parse(readFileSync(new URL(`../../wire/golden/${name}.json`, import.meta.url), 'utf8'));
-/** @type {any[]} */
-const history = golden('history').events;
-const show = { unreachable: true, self: true, others: false };
-
-/** @param {any[]} events */
-const replay = (events) => {
-  /** @type {import('./model.js').Graph | null} */
-  let graph = null;
-  for (const event of events) {
-    graph = apply(graph, event);
-    assert.ok(graph, `event ${event.seq} must follow`);
-  }
-  return /** @type {import('./model.js').Graph} */ (graph);
-};
-
-/**
- * A graph of resources, each in the state given by its observation.
- * @param {Record<string, object>} nodes
- * @param {[string, string, object][]} edges
- */
-const graph = (nodes, edges = []) => {
-  const ids = Object.keys(nodes);
-  return replay([{
-    event: 'snapshot',
-    seq: 1,
-    at: '2026-11-22T12:00:00Z',
-    nodes: ids.map((id) => ({ id, url: `http://${id}/`, kind: 'resource', state: 'reachable', ...nodes[id] })),
-    rows: ids.map((id, source) => ({
-      source,
-      edges: edges.filter(([from]) => from === id).map(([, to, seen]) => ({ target: ids.indexOf(to), ...seen })),
-    })),
-  }]);
-};
-
-/** @param {any} seen */
-const lines = (seen) => seen.map((/** @type {any} */ item) => item.line);
+import { apply, changes, colour, differs, edgeKeys, tally } from './model.js';
+import { golden, graph, history, replay } from './fixture.js';
 
 test('the golden history replayed is the golden graph, but for latencies', () => {
   const { seq, at, nodes, rows } = replay(history);
@@ -66,104 +25,79 @@ test('what does not follow on the graph asks for a snapshot', () => {
   assert.equal(apply(replay(history.slice(0, 3)), golden('heartbeat')), null, 'a heartbeat of a later state');
 });
 
-test('a patch leaves the graph before it as it was', () => {
+test('a patch leaves the graph before it as it was, and shares what it does not change', () => {
   const before = replay(history.slice(0, 1));
   const copy = structuredClone(before);
-  apply(before, history[1]);
+  const after = apply(before, history[1]);
   assert.deepEqual(before, copy);
+  assert.equal(after?.rows[0], before.rows[0]);
+  assert.notEqual(after?.rows[1], before.rows[1]);
+  assert.equal(after?.names, before.names);
+});
+
+test('a snapshot of what is known already shares its rows', () => {
+  const before = replay(history.slice(0, 1));
+  const again = apply(before, structuredClone({ ...history[0], seq: 77 }));
+  assert.deepEqual(again?.rows.map((row, i) => row === before.rows[i]), [true, true, true, true]);
+  const other = structuredClone(history[0]);
+  other.rows[1].edges[0].since = '2026-11-22T12:00:09Z';
+  assert.notEqual(apply(before, other)?.rows[1], before.rows[1]);
 });
 
 test('a patch of a node that does not exist is an error', () => {
   assert.throws(() => apply(replay(history), { event: 'patch', prev: 13, seq: 14, at: '', nodes: [{ node: 9, state: 'unknown' }] }));
 });
 
-test('the sentence counts paths between different probes', () => {
-  const { paths, probes, hint, others } = see(replay(history), show);
-  assert.deepEqual({ paths, probes, hint, others }, {
-    paths: '2 of 6 paths open, 2 unknown',
-    probes: '2 of 3 probes answer',
-    hint: '',
-    others: 1,
-  });
-  assert.equal(see(replay(history.slice(0, 1)), show).paths, '6 of 6 paths open');
+test('paths between different probes are counted, no loops and no strangers', () => {
+  assert.deepEqual(tally(replay(history)), { paths: 6, open: 2, unknown: 2, differing: 0, edges: 10, probes: 3, answering: 2 });
   const fresh = graph({ A: {}, B: {} }, [['A', 'B', { state: 'pending' }], ['A', 'A', { state: 'reachable' }]]);
-  assert.equal(see(fresh, show).paths, '0 of 1 path open, 1 unknown');
-  const two = see(graph({ A: {}, B: { state: 'unreachable' } }, [['A', 'B', { state: 'reachable' }]]), show);
-  assert.deepEqual([two.paths, two.probes], ['1 of 1 path open', '1 of 2 probes answers']);
+  assert.deepEqual(tally(fresh), { paths: 1, open: 0, unknown: 1, differing: 0, edges: 2, probes: 2, answering: 2 });
 });
 
-test('an empty graph says what to do', () => {
-  const { paths, probes, hint } = see(graph({}), show);
-  assert.deepEqual([paths, probes, hint], ['', '', 'No resources yet: POST one to /resources, or start with --resources-file']);
+test('an edge differs if it is open against the policies, or closed against them', () => {
+  const seen = (/** @type {string} */ state, /** @type {string} */ expected) => differs({ target: 0, state, expected });
+  assert.deepEqual([seen('reachable', 'denied'), seen('unreachable', 'allowed')], [true, true]);
+  assert.deepEqual([seen('reachable', 'allowed'), seen('unreachable', 'denied'), seen('unknown', 'allowed'), seen('reachable', 'undecided')], [false, false, false, false]);
 });
 
-test('when nobody answers, the first reason is told', () => {
-  const dead = { state: 'unreachable', reason: 'dns_failed', message: 'no such name: a' };
-  const { probes, hint } = see(graph({ A: dead, B: dead, C: { state: 'pending' } }), show);
-  assert.deepEqual([probes, hint], ['none of 3 probes answers', 'A · unreachable · dns_failed: no such name: a']);
-  const waiting = see(graph({ A: { state: 'pending' } }), show);
-  assert.deepEqual([waiting.paths, waiting.probes, waiting.hint], ['no paths yet', '1 probe, no answer yet', '']);
-});
-
-test('a line says state, local time and reason; its title the time in UTC', () => {
-  const { edges, nodes } = see(replay(history), show);
-  const find = (/** @type {string} */ start) => edges.find((edge) => edge.line.startsWith(start));
-  assert.deepEqual([find('C → B')?.line, find('C → B')?.title], [
-    'C → B · unreachable since 21:03:05 · connect_timeout: no answer to 4 connection attempts within 1 s: a policy drops them, or nobody is there',
-    'since 2026-11-22 12:03:05 UTC',
+test('each change is told once, with the reason and since when', () => {
+  const graphs = history.map((_, i) => replay(history.slice(0, i + 1)));
+  const told = graphs.slice(1).map((after, i) => changes(graphs[i], after).map(({ source, target, from, to, reason, at }) => [source, target, from, to, reason, at]));
+  assert.deepEqual(told[0], [
+    ['client', 'backend', 'reachable', 'unreachable', 'connect_timeout', '2026-11-22T12:03:05.12Z'],
+    ['frontend', 'client', 'reachable', 'unreachable', 'connect_timeout', '2026-11-22T12:03:05.12Z'],
+  ], 'the first verdict on metrics.example is no change');
+  assert.deepEqual(told[1].map((change) => change.slice(0, 4)), [
+    ['backend', null, 'reachable', 'unreachable'],
+    ['backend', 'frontend', 'reachable', 'unknown'], ['backend', 'backend', 'reachable', 'unknown'], ['backend', 'client', 'reachable', 'unknown'],
   ]);
-  assert.equal(find('C → F')?.line, 'C → F · reachable since 21:00:01 · HTTP 200');
-  assert.equal(find('B → F')?.line, 'B → F · unknown since 21:04:00 · the collector gets no answer from B');
-  assert.equal(nodes[0].title, 'http://backend.stars:6379/status\nsince 2026-11-22 12:04:00 UTC');
-  assert.match(nodes[0].line, /^B · unreachable since 21:04:00 · connect_timeout: no answer/);
+  assert.deepEqual(told[2], [], 'a new loop is none');
 });
 
-test('a line tells what little an old probe knows, and what a newer one knows', () => {
-  const { edges } = see(graph({ A: {}, B: {}, C: {} }, [
-    ['A', 'B', { state: 'unreachable' }],
-    ['A', 'C', { state: 'reachable' }],
-    ['B', 'A', { state: 'reachable', status_code: 403 }],
-    ['B', 'C', { state: 'pending' }],
-    ['C', 'A', { state: 'throttled', since: '2026-11-20T12:00:00Z' }],
-  ]), show);
-  assert.deepEqual(lines(edges), [
-    'A → B · unreachable · this probe gives no reason',
-    'A → C · reachable',
-    'B → A · reachable · HTTP 403',
-    'B → C · pending · not checked yet',
-    'C → A · unknown since 2026-11-20 21:00:00',
-  ]);
+test('who comes and goes is told; where there was nobody, nobody is new', () => {
+  const [one, two] = [graph({ A: {} }), graph({ A: {}, B: { state: 'unreachable', reason: 'dns_failed' } })];
+  const short = (/** @type {any[]} */ found) => found.map(({ source, target, from, to }) => [source, target, from, to]);
+  assert.deepEqual(short(changes(one, two)), [['B', null, null, 'unreachable']]);
+  assert.deepEqual(short(changes(two, one)), [['B', null, 'unreachable', null]]);
+  assert.deepEqual(changes(graph({}), two), []);
 });
 
-test('what is hidden is left out, and nothing else', () => {
-  const all = see(replay(history), { unreachable: true, self: true, others: true });
-  assert.deepEqual([all.nodes.length, all.edges.length], [4, 10]);
-  assert.equal(all.nodes[3].name, 'metrics.example:9100/status');
-  assert.deepEqual(lines(see(replay(history), { unreachable: false, self: false, others: false }).edges).map((/** @type {string} */ line) => line.slice(0, 5)),
-    ['B → F', 'B → C', 'C → F', 'F → B']);
-  assert.equal(see(replay(history), { unreachable: true, self: false, others: false }).edges.length, 6);
-});
-
-test('a target listed twice is two edges', () => {
-  const { edges } = see(graph({ A: {}, B: {} }, [['A', 'B', { state: 'reachable' }], ['A', 'B', { state: 'unreachable' }]]), show);
-  assert.deepEqual(edges.map((edge) => edge.nth), [0, 1]);
-  assert.equal(new Set(edges.map((edge) => edge.key)).size, 2);
+test('a target listed twice has two keys, and one is found again when places change', () => {
+  const twice = graph({ A: {}, B: {} }, [['A', 'B', { state: 'reachable' }], ['A', 'B', { state: 'unreachable' }]]);
+  assert.equal(new Set(edgeKeys(twice, 0)).size, 2);
+  const later = graph({ '0': {}, A: {}, B: {} }, [['A', 'B', { state: 'reachable' }], ['A', 'B', { state: 'unreachable' }]]);
+  assert.deepEqual(edgeKeys(later, 1), edgeKeys(twice, 0));
+  assert.deepEqual(changes(twice, later).map(({ source }) => source), ['0']);
 });
 
 test('colours are distinct for ten, repeat from the eleventh on, and stay when others come', () => {
+  const probes = (/** @type {string[]} */ ids) => ids.map((id) => ({ id, url: '', kind: 'resource', state: 'reachable' }));
   // Their hashes are all the same.
   const ids = Array.from({ length: 23 }, (_, i) => String.fromCodePoint(65 + 10 * i));
-  for (const n of [3, 10]) assert.equal(new Set(colour(ids.slice(0, n)).values()).size, n);
-  const uses = [...colour(ids).values()].reduce((sum, slot) => sum.fill(sum[slot] + 1, slot, slot + 1), new Array(10).fill(0));
+  for (const n of [3, 10]) assert.equal(new Set(colour(probes(ids.slice(0, n)))).size, n);
+  const uses = colour(probes(ids)).reduce((sum, slot) => sum.fill(sum[slot] + 1, slot, slot + 1), new Array(10).fill(0));
   assert.ok(uses.every((n) => n === 2 || n === 3), `${uses}`);
-  assert.deepEqual([...colour(['B', 'C', 'F'])], [['B', 6], ['C', 7], ['F', 0]]);
-  assert.deepEqual([...colour(['A', 'B', 'C', 'E', 'F'])], [['A', 5], ['B', 6], ['C', 7], ['E', 9], ['F', 0]]);
-});
-
-test('the status line is live only while the stream is', () => {
-  assert.deepEqual(status({ live: true, heard: 5 }, 9, false), { live: true, text: 'live', age: '' });
-  assert.deepEqual(status({ live: true, heard: 5 }, 9, true), { live: true, text: 'example', age: '' });
-  assert.deepEqual(status({ live: false, heard: null }, 9, false), { live: false, text: 'connecting…', age: '' });
-  assert.deepEqual(status({ live: false, heard: 1000 }, 13_400, true), { live: false, text: 'reconnecting…', age: 'showing the state of 12 s ago' });
-  assert.equal(status({ live: false, heard: 0 }, 200_000, false).age, 'showing the state of 3 min ago');
+  assert.deepEqual(colour(probes(['B', 'C', 'F'])), [6, 7, 0]);
+  assert.deepEqual(colour(probes(['A', 'B', 'C', 'E', 'F'])), [5, 6, 7, 9, 0]);
+  assert.deepEqual(colour([{ id: 'x', url: '', kind: 'target', state: 'unknown' }]), [-1]);
 });
