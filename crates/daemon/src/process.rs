@@ -21,7 +21,7 @@ pub async fn run(
 ) -> anyhow::Result<ExitCode> {
     telemetry::start(logs)?;
     serve::raise_open_file_limit();
-    let listener = serve::bind(listen).await?;
+    let listener = serve::bind(listen)?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let shutdown = CancellationToken::new();
     supervise::until_signal(shutdown.clone(), daemon(listener, shutdown)).await?;
