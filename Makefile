@@ -2,13 +2,13 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page bench tools
+.PHONY: run test lint test-rust test-page test-images bench tools
 
 # The lab: a live page, from one command.
 run:
 	cargo run --release --locked -p star-lab
 
-test: lint test-rust test-page
+test: lint test-rust test-page test-images
 
 lint:
 	cargo fmt --all --check
@@ -27,6 +27,10 @@ test-page: tools $(E2E)
 
 $(E2E): e2e/package-lock.json | tools
 	npm --prefix e2e ci --no-audit --no-fund
+
+# Both images, built and run with podman: port 80 under every set of capabilities, and the lab. Says so where that cannot be done.
+test-images:
+	e2e/images
 
 # Ours beside a bare server and beside the peers, all linked as the images' programs are: statically. README has the table.
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
