@@ -11,6 +11,7 @@ run:
 test: lint test-rust test-page test-images
 
 lint:
+	e2e/links
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features star-fuzz/targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

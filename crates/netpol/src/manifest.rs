@@ -69,7 +69,8 @@ pub fn read(path: &Path) -> Result<Vec<Object>, ReadError> {
     Ok(objects)
 }
 
-/// `path` itself if it is a file, else the manifests below it, without hidden ones and links to folders.
+/// `path` itself if it is a file, else the manifests below it, without hidden ones, links to folders, and what is written for
+/// kustomize and no API server.
 fn find(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if !path.is_dir() {
         files.push(path.into());
@@ -80,8 +81,9 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in entries {
         let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let manifest = entry.extension().is_some_and(|ending| ending == "yaml" || ending == "yml" || ending == "json");
+        let kustomize = entry.file_stem().is_some_and(|name| name == "kustomization");
         // A mounted ConfigMap is made of links to files, which count; a link to a folder could lead in a circle.
-        if !hidden && (manifest && entry.is_file() || entry.is_dir() && !entry.is_symlink()) {
+        if !hidden && !kustomize && (manifest && entry.is_file() || entry.is_dir() && !entry.is_symlink()) {
             find(&entry, files)?;
         }
     }
