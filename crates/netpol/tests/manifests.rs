@@ -142,9 +142,13 @@ fn every_pod_keeps_the_restricted_standard_control_by_control() {
     for (name, pod) in pods(LAB) {
         let pod = pod.spec.unwrap();
         assert_eq!(violations(&pod), BTreeSet::new(), "{name}");
-        // And beyond the standard: nothing to write to, no token, a user who exists in no image.
+        // And beyond the standard: nothing to write to, no capability but the one in need, no token.
         for container in &pod.containers {
-            assert_eq!(container.security_context.as_ref().unwrap().read_only_root_filesystem, Some(true), "{name}");
+            let own = container.security_context.as_ref().unwrap();
+            assert_eq!(own.read_only_root_filesystem, Some(true), "{name}");
+            let low = container.ports.iter().flatten().any(|port| port.container_port < 1024);
+            let added = own.capabilities.as_ref().unwrap().add.is_some();
+            assert_eq!(added, low, "{name}: NET_BIND_SERVICE for a port below 1024, and for no other");
         }
         assert_eq!(pod.automount_service_account_token, Some(false), "{name}");
         assert_eq!(pod.security_context.unwrap().run_as_user, Some(65532), "{name}");
