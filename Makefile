@@ -2,13 +2,13 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page test-images bench tools
+.PHONY: run test lint test-rust test-page test-lab test-images bench bench-truth fuzz tools
 
 # The lab: a live page, from one command.
 run:
 	cargo run --release --locked -p star-lab
 
-test: lint test-rust test-page test-images
+test: lint test-rust test-page test-lab test-images
 
 lint:
 	e2e/links
@@ -29,6 +29,11 @@ test-page: tools $(E2E)
 $(E2E): e2e/package-lock.json | tools
 	npm --prefix e2e ci --no-audit --no-fund
 
+# The lab's steps with real packets, asserted on the graph: our manifests, and the originals.
+test-lab:
+	cargo build --locked -p star-lab
+	e2e/lab target/debug/star-lab
+
 # Both images, built and run with podman: port 80 under every set of capabilities, and the lab. Says so where that cannot be done.
 test-images:
 	e2e/images
@@ -39,6 +44,22 @@ bench:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
 		-p star-probe -p star-collect -p star-bench
 	target/$(HOST)/image/star-bench
+
+# The whole, in a lab of its own: from a policy to the event at a client; false verdicts under loss; silence beside health.
+# An hour, most of it waiting.
+bench-truth:
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) -p star-lab -p star-bench
+	target/$(HOST)/image/star-bench truth
+	target/$(HOST)/image/star-bench loss --percent=1
+	target/$(HOST)/image/star-bench loss --percent=10
+	target/$(HOST)/image/star-bench silence
+
+# cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
+FUZZ_SECONDS := 1800
+fuzz:
+	mkdir -p fuzz/corpus/netpol
+	cp manifests/*/*.yaml docs/examples/*.yaml fuzz/corpus/netpol/
+	RUSTC_BOOTSTRAP=1 cargo fuzz run netpol --features run -- -max_total_time=$(FUZZ_SECONDS)
 
 # What the page's tests need beyond Rust: installed where we may, named where we may not.
 tools:

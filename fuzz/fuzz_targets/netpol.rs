@@ -2,9 +2,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use star_netpol::{Cluster, Evaluator, Matrix, evaluator::Endpoint, manifest::parse, policy::Policy};
+use star_netpol::{
+    Cluster, Evaluator, Matrix,
+    edge::Destination,
+    evaluator::{Endpoint, IpBlockPods, Options},
+    manifest::parse,
+    policy::Policy,
+};
 
 fuzz_target!(|text: &str| {
+    let _ = text.lines().next().map(str::parse::<Destination>);
     let Ok(objects) = parse(&"fuzz.yaml".into(), text) else { return };
     let Ok(cluster) = Cluster::new(&objects, "default") else { return };
     for policy in &cluster.policies {
@@ -15,7 +22,8 @@ fuzz_target!(|text: &str| {
     if cluster.workloads.len() > 12 {
         return;
     }
-    let evaluator = Evaluator::new(cluster, Default::default());
+    let modes = [IpBlockPods::Match, IpBlockPods::Ignore, IpBlockPods::Undecided];
+    let evaluator = Evaluator::new(cluster, Options { ip_block_pods: modes[text.len() % 3] });
     let matrix = Matrix::new(&evaluator);
     let count = evaluator.workloads().len();
     for (source, destination) in (0..count).flat_map(|s| (0..count).map(move |d| (s, d))).filter(|(s, d)| s != d) {

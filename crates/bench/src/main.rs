@@ -4,6 +4,7 @@
 //! that are not installed are this one, re-executed in a [`role`].
 
 mod figure;
+mod lab;
 mod measure;
 mod process;
 mod program;
@@ -12,8 +13,9 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
+use crate::lab::InLab;
 use crate::measure::Bench;
 use crate::role::Role;
 
@@ -21,14 +23,26 @@ use crate::role::Role;
 #[command(name = "star-bench", args_conflicts_with_subcommands = true)]
 struct Args {
     #[command(subcommand)]
-    role: Option<Role>,
+    command: Option<Command>,
     #[command(flatten)]
     bench: Bench,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    InLab(InLab),
+    #[command(flatten)]
+    Role(Role),
+}
+
 fn main() -> ExitCode {
-    let Args { role, bench } = Args::parse();
-    let ran = role.map_or_else(|| bench.run(), Role::run);
+    let Args { command, bench } = Args::parse();
+    let ran = match command {
+        None => bench.run(),
+        Some(Command::InLab(in_lab)) => in_lab.run(),
+        Some(Command::Role(role)) => role.run(),
+    };
     if let Err(error) = &ran {
         eprintln!("star-bench: {error:#}");
     }

@@ -2,6 +2,7 @@
 
 mod cpu;
 mod memory;
+mod policy;
 mod size;
 mod start;
 mod throughput;
@@ -40,6 +41,7 @@ enum Measure {
     Start,
     Memory,
     Cpu,
+    Policy,
     Size,
 }
 
@@ -75,6 +77,7 @@ impl Bench {
                 Measure::Start => start::rows(&setting),
                 Measure::Memory => memory::rows(&setting),
                 Measure::Cpu => cpu::rows(&setting),
+                Measure::Policy => policy::rows(&setting),
                 Measure::Size => size::rows(&setting),
             }?);
         }
@@ -99,7 +102,7 @@ impl Setting {
 }
 
 /// The folder of this program, where the daemons are if they were built alike.
-fn beside() -> anyhow::Result<PathBuf> {
+pub(crate) fn beside() -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     Ok(exe.parent().unwrap_or(Path::new("/")).to_owned())
 }

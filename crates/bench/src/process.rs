@@ -53,19 +53,24 @@ impl Process {
     }
 
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
-        let rollup = self.proc("smaps_rollup")?;
-        let bytes = |key| {
-            let line = rollup.lines().find_map(|line| line.strip_prefix(key)).context("smaps_rollup lacks a line")?;
-            let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-            anyhow::Ok(kilobytes * 1024.0)
-        };
-        Ok(Memory { resident: bytes("Rss:")?, anonymous: bytes("Anonymous:")? })
+        memory(self.child.id()).with_context(|| self.name.clone())
     }
 
     fn proc(&self, file: &str) -> anyhow::Result<String> {
         let path = format!("/proc/{}/{file}", self.child.id());
         fs::read_to_string(&path).with_context(|| format!("{}: {path} cannot be read", self.name))
     }
+}
+
+/// What a process holds.
+pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let bytes = |key| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(key)).context("smaps_rollup lacks a line")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        anyhow::Ok(kilobytes * 1024.0)
+    };
+    Ok(Memory { resident: bytes("Rss:")?, anonymous: bytes("Anonymous:")? })
 }
 
 impl Drop for Process {

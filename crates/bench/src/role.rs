@@ -3,6 +3,7 @@
 mod ask;
 mod bare;
 mod fixture;
+mod policies;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use clap::{Subcommand, ValueEnum};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub(crate) use fixture::address as fixture;
+pub(crate) use policies::Turn;
 
 /// Between two checks of a target.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
@@ -32,6 +34,9 @@ pub(crate) enum Role {
     /// Get each URL once in an interval
     #[command(hide = true)]
     Ask { connections: Connections, urls: Vec<reqwest::Url> },
+    /// Evaluate a thousand workloads and five hundred policies, and tell what it took
+    #[command(hide = true)]
+    Policies,
 }
 
 /// What a bare server is made with.
@@ -51,7 +56,7 @@ pub(crate) enum Connections {
 }
 
 impl Role {
-    /// Runs until it is killed.
+    /// Runs until it is killed, or has told what it measured.
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Tied { program, args } => {
@@ -61,6 +66,7 @@ impl Role {
             Self::Bare { framework, address, answer } => bare::run(framework, address, &answer),
             Self::Fixture { port, count } => fixture::run(port, count),
             Self::Ask { connections, urls } => ask::run(connections, urls),
+            Self::Policies => policies::run(),
         }
     }
 }

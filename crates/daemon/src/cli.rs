@@ -26,6 +26,19 @@ where
     A: Parser,
     F: Future<Output = anyhow::Result<ExitCode>> + Send + 'static,
 {
+    prepared(argv, Ok, run)
+}
+
+/// As [`main`], for what has to be done while this process has no other thread: `prepare` does it.
+pub fn prepared<A, T, F>(
+    argv: impl IntoIterator<Item = OsString>,
+    prepare: impl FnOnce(A) -> anyhow::Result<T>,
+    run: impl FnOnce(T) -> F,
+) -> ExitCode
+where
+    A: Parser,
+    F: Future<Output = anyhow::Result<ExitCode>> + Send + 'static,
+{
     let failed = |error: anyhow::Error| {
         eprintln!("{}: {}", A::command().get_name(), failure::line(&error));
         ExitCode::from(if error.is::<Error>() { USAGE } else { 1 })
@@ -39,11 +52,15 @@ where
         }
         Err(error) => return failed(failure::name_variable(error, A::command(), &argv).into()),
     };
+    let prepared = match prepare(args) {
+        Ok(prepared) => prepared,
+        Err(error) => return failed(error),
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let code = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         // As a task: what runs on this thread would have to be woken by the others.
-        let code = runtime.block_on(runtime.spawn(run(args))).map_err(anyhow::Error::from).and_then(|code| code);
+        let code = runtime.block_on(runtime.spawn(run(prepared))).map_err(anyhow::Error::from).and_then(|code| code);
         // Whatever still runs (a look-up, say) must not keep the process.
         runtime.shutdown_background();
         code

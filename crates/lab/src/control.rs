@@ -1,37 +1,123 @@
-//! What a second terminal says to a running lab: one line to its control socket, one line back.
+//! What a second terminal says to a running lab: one line of JSON to its control socket, one line back.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
 use rustix::process::getuid;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// The socket's name in a lab's folder.
 const SOCKET: &str = "control";
 
-/// Longer than any command.
-const MAX_LINE: u64 = 256;
+/// Longer than any request: manifests of a few thousand objects.
+const MAX_LINE: u64 = 16 << 20;
 
 /// A client that says nothing is not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What can be done to a pod.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verb {
-    Kill,
-    Start,
+/// What a lab can be asked.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) enum Request {
+    /// Make the cluster hold what the files say.
+    Apply { files: Vec<File>, namespace: Option<String> },
+    /// Remove from the cluster what the files name.
+    Delete { files: Vec<File>, namespace: Option<String> },
+    /// Remove objects by name.
+    DeleteNamed { kind: Kind, names: Vec<String>, namespace: String },
+    /// List objects: those of these names, or all. Of all namespaces if none is given.
+    Get { kind: Kind, names: Vec<String>, namespace: Option<String>, output: Output },
+    /// Tell all of objects: those of these names, or all.
+    Describe { kind: Kind, names: Vec<String>, namespace: String },
+    /// Where a container's log is.
+    Log { pod: String, container: Option<String>, namespace: String },
+    /// Run a program of a pod's image in it, and tell what it says.
+    Exec { pod: String, command: Vec<String>, namespace: String },
+    /// End a pod's processes; they stay ended.
+    Kill(String),
+    /// Start what was killed.
+    Start(String),
+}
+
+/// A file's path and what it holds.
+pub(crate) type File = (Arc<str>, String);
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+pub(crate) enum Kind {
+    #[value(name = "pods", aliases = ["pod", "po"])]
+    Pods,
+    #[value(name = "svc", aliases = ["services", "service"])]
+    Services,
+    #[value(name = "netpol", aliases = ["networkpolicies", "networkpolicy"])]
+    NetworkPolicies,
+    #[value(name = "ns", aliases = ["namespaces", "namespace"])]
+    Namespaces,
+}
+
+/// How objects are listed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+pub(crate) enum Output {
+    #[default]
+    #[value(skip)]
+    Short,
+    Wide,
+    Json,
+    Name,
+}
+
+/// What a lab says to that.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Answer {
+    /// What was done, or what was asked for.
+    pub(crate) told: String,
+    /// What is doubtful, a line each.
+    pub(crate) warned: Vec<String>,
+    /// What could not be done, a line each.
+    pub(crate) refused: Vec<String>,
+    /// With what a program that was run ended.
+    pub(crate) code: Option<u8>,
+    /// When the rules for packets were last replaced, by the machine's monotonic clock.
+    pub(crate) enforced_ns: Option<u64>,
+}
+
+impl From<anyhow::Result<String>> for Answer {
+    fn from(result: anyhow::Result<String>) -> Self {
+        match result {
+            Ok(told) => Self { told, ..Self::default() },
+            Err(error) => Self { refused: vec![format!("{error:#}")], ..Self::default() },
+        }
+    }
+}
+
+/// A lab's folder, removed at its end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Makes the folder of this process's lab. Only this user may enter it.
-pub(crate) fn folder() -> anyhow::Result<PathBuf> {
+pub(crate) fn folder() -> anyhow::Result<Folder> {
     let base = base();
     let mut private = fs::DirBuilder::new();
     private.recursive(true).mode(0o700);
@@ -50,17 +136,17 @@ pub(crate) fn folder() -> anyhow::Result<PathBuf> {
     }
     let folder = base.join(std::process::id().to_string());
     private.create(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    Ok(folder)
+    Ok(Folder(folder))
 }
 
 /// Listens in a lab's folder.
-pub(crate) fn listen(folder: &Path) -> anyhow::Result<UnixListener> {
-    let socket = folder.join(SOCKET);
-    UnixListener::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))
+pub(crate) fn listen(folder: &Folder) -> anyhow::Result<std::os::unix::net::UnixListener> {
+    let socket = folder.path().join(SOCKET);
+    std::os::unix::net::UnixListener::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))
 }
 
-/// The control socket of the lab with the process id `lab`, or of the only one that runs.
-pub(crate) fn find(lab: Option<u32>) -> anyhow::Result<PathBuf> {
+/// The process id and the control socket of the lab with the process id `lab`, or of the only one that runs.
+pub(crate) fn find(lab: Option<u32>) -> anyhow::Result<(u32, PathBuf)> {
     let alive = |(_, folder): &(u32, PathBuf)| UnixStream::connect(folder.join(SOCKET)).is_ok();
     let running: Vec<_> = labs().into_iter().filter(alive).collect();
     let found = match (lab, &*running) {
@@ -72,57 +158,55 @@ pub(crate) fn find(lab: Option<u32>) -> anyhow::Result<PathBuf> {
             bail!("several labs are running; choose one with --lab: {}", pids.join(", "))
         }
     };
-    let (_, folder) = found.with_context(|| format!("no lab with --lab={} is running", lab.unwrap_or_default()))?;
-    Ok(folder.join(SOCKET))
+    let (pid, folder) = found.with_context(|| format!("no lab with --lab={} is running", lab.unwrap_or_default()))?;
+    Ok((*pid, folder.join(SOCKET)))
 }
 
-/// Says `verb pod` to the lab that listens on `socket`. Returns its answer.
-pub(crate) fn say(socket: &Path, verb: Verb, pod: &str) -> anyhow::Result<String> {
+/// Asks the lab that listens on `socket`.
+pub(crate) fn ask(socket: &Path, request: &Request) -> anyhow::Result<Answer> {
     let mut stream = UnixStream::connect(socket).context("does not answer")?;
-    let verb = match verb {
-        Verb::Kill => "kill",
-        Verb::Start => "start",
-    };
-    writeln!(stream, "{verb} {pod}").context("does not listen")?;
+    let mut line = serde_json::to_vec(request)?;
+    ensure!(line.len() as u64 <= MAX_LINE, "takes no more than {MAX_LINE} bytes at once; apply fewer files");
+    line.push(b'\n');
+    stream.write_all(&line).context("does not listen")?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).context("does not answer")?;
-    match answer.trim_end().split_once(' ') {
-        Some(("ok", told)) => Ok(told.to_owned()),
-        Some(("no", told)) => bail!("{told}"),
-        _ => bail!("answers nonsense: {answer:?}"),
-    }
+    serde_json::from_str(&answer).context("answers nonsense")
 }
 
-/// What a client asks for. It is answered in one line: what was done, or why not.
-pub(crate) struct Request {
-    pub(crate) verb: Verb,
-    pub(crate) pod: String,
-    pub(crate) reply: oneshot::Sender<anyhow::Result<String>>,
+/// A request that waits for its answer.
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) answer: oneshot::Sender<Answer>,
 }
 
-/// Hands the clients' requests on, one after the other. Ends when nobody takes them any more.
-pub(crate) async fn serve(listener: UnixListener, requests: mpsc::Sender<Request>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (reader, mut writer) = stream.into_split();
-        let mut line = String::new();
-        let mut reader = tokio::io::BufReader::new(reader.take(MAX_LINE));
-        let _ = timeout(PATIENCE, reader.read_line(&mut line)).await;
-        let (reply, answer) = oneshot::channel();
-        let request = match line.trim_end().split_once(' ') {
-            Some(("kill", pod)) => Request { verb: Verb::Kill, pod: pod.to_owned(), reply },
-            Some(("start", pod)) => Request { verb: Verb::Start, pod: pod.to_owned(), reply },
-            _ => continue,
-        };
-        if requests.send(request).await.is_err() {
-            return;
+/// Hands the clients' requests on. Ends when nobody takes them any more.
+pub(crate) async fn serve(listener: UnixListener, requests: mpsc::Sender<Asked>) {
+    let mut clients = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { return };
+                clients.spawn(hear(stream, requests.clone()));
+            }
+            Some(_) = clients.join_next() => {}
+            () = requests.closed() => return,
         }
-        let answer = match answer.await {
-            Ok(Ok(told)) => format!("ok {told}\n"),
-            Ok(Err(error)) => format!("no {error:#}\n"),
-            Err(_) => continue,
-        };
-        let _ = timeout(PATIENCE, writer.write_all(answer.as_bytes())).await;
     }
+}
+
+/// Hears one client. What is no request is not answered.
+async fn hear(stream: tokio::net::UnixStream, requests: mpsc::Sender<Asked>) -> Option<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = Vec::new();
+    let mut reader = tokio::io::BufReader::new(reader.take(MAX_LINE));
+    timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await.ok()?.ok()?;
+    let request = serde_json::from_slice(&line).ok()?;
+    let (answer, answered) = oneshot::channel();
+    requests.send(Asked { request, answer }).await.ok()?;
+    let mut line = serde_json::to_vec(&answered.await.ok()?).ok()?;
+    line.push(b'\n');
+    timeout(PATIENCE, writer.write_all(&line)).await.ok()?.ok()
 }
 
 /// Where the labs of this user have their folders.

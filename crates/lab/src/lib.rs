@@ -1,108 +1,187 @@
-//! The lab: its pods as processes on this machine's loopback, supervised.
+//! The lab: a small cluster on one Linux machine, with real packets that NetworkPolicies really drop.
 //!
 //! ```text
-//! star-lab ──runs itself as──▶ probe (frontend, backend, client), collect (management-ui)
-//!    ▲
-//!    └──control socket── star-lab kill POD, star-lab start POD
+//!  star-lab get, apply, … ──control socket──▶ lab ──▶ cluster   what is to be: objects, pods, addresses
+//!                                              ├────▶ fabric    a network for each pod, wired to the node's
+//!                                              ├────▶ nft       rules: service (translation), enforce (policies)
+//!                                              ├────▶ pod       star-lab itself, run as probe, collect or dns
+//!  browser ──127.0.0.1:9001──▶ publish ────────┘
 //! ```
 //!
 //! | module | its one job |
 //! | --- | --- |
-//! | `pod` | what a pod runs, and the process that does |
-//! | `lab` | which pods there are, and that they run |
+//! | `isolation` | leaves the machine's network for one of our own |
+//! | `fabric` | the wires |
+//! | `nft` | speaks nftables to the kernel |
+//! | `service`, `enforce` | what Services and policies mean as rules |
+//! | `cluster`, `image` | what the cluster is to hold, and what its images run |
+//! | `pod`, `process` | what runs |
+//! | `dns` | the cluster's DNS |
+//! | `publish` | a Service on the machine's loopback |
+//! | `folder` | a folder of manifests that is followed |
+//! | `lab` | keeps all that as it is wanted |
+//! | `loopback` | the lab for a machine that gives no namespaces |
+//! | `args` | the command line |
 //! | `control` | what a second terminal says to a running lab |
+//! | `client` | the second terminal |
+//! | `listing`, `describe` | how objects are shown |
+//! | `walk` | the five steps |
 
+mod args;
+mod client;
+mod cluster;
 mod control;
+mod describe;
+mod dns;
+mod enforce;
+mod fabric;
+mod folder;
+mod image;
+mod isolation;
 mod lab;
+mod listing;
+mod loopback;
+mod nft;
 mod pod;
+mod process;
+mod publish;
+mod service;
+mod walk;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
-use star_daemon::{cli, supervise};
+use star_daemon::check::{Ask, Checker, Guard, Resolver};
+use star_daemon::target::TargetUrl;
+use star_daemon::{cli, serve, supervise};
+use star_netpol::manifest;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{Verb, find};
-use crate::lab::Lab;
+use crate::args::{Args, Command, UpArgs};
+use crate::lab::{Config, Lab, Prepared};
+use crate::process::{me, tell};
 
-/// The stars lab on this machine: frontend, backend, client and management-ui, each a process on loopback.
-#[derive(Debug, Parser)]
-#[command(
-    name = "star-lab",
-    version,
-    args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  star-lab                start the lab; Ctrl-C ends it\n  star-lab kill backend   in a second terminal: its edges die\n  star-lab start backend  and come back"
-)]
-struct Args {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    up: UpArgs,
-}
+/// The lab without arguments.
+const LAB: [(&str, &str); 5] = [
+    ("manifests/lab/namespace.yaml", include_str!("../../../manifests/lab/namespace.yaml")),
+    ("manifests/lab/management-ui.yaml", include_str!("../../../manifests/lab/management-ui.yaml")),
+    ("manifests/lab/frontend.yaml", include_str!("../../../manifests/lab/frontend.yaml")),
+    ("manifests/lab/backend.yaml", include_str!("../../../manifests/lab/backend.yaml")),
+    ("manifests/lab/client.yaml", include_str!("../../../manifests/lab/client.yaml")),
+];
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Start the lab and stay until Ctrl-C (as without a command)
-    Up(UpArgs),
-    /// Kill a pod of the running lab; it stays down until it is started
-    Kill(PodArgs),
-    /// Start a pod that was killed
-    Start(PodArgs),
-}
+/// How long the page may take to answer at first.
+const START: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Parser)]
-struct UpArgs {
-    /// Port of the page on 127.0.0.1 [default: 9001, or the next one that is free]
-    #[arg(long, value_name = "PORT", env = "STAR_LAB_PORT_NUMBER")]
-    port: Option<u16>,
-}
-
-#[derive(Debug, Parser)]
-struct PodArgs {
-    /// frontend, backend, client or management-ui
-    pod: String,
-    /// Which lab, by its process id, when more than one runs
-    #[arg(long, value_name = "PID")]
-    lab: Option<u32>,
-}
+/// Between two looks at whether something happened.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Parses `argv`, runs, and tells how it ended. A pod's process comes in by here, too.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut argv: Vec<_> = argv.into_iter().collect();
-    match pod::program(&argv) {
-        Some(main) => main(argv.split_off(1)),
-        None => cli::main(argv, start),
+    match process::program(&argv) {
+        Ok(Some(main)) => main(argv.split_off(1)),
+        Ok(None) => cli::prepared(argv, prepare, start),
+        Err(error) => {
+            eprintln!("star-lab: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-async fn start(Args { command, up }: Args) -> anyhow::Result<ExitCode> {
-    match command.unwrap_or(Command::Up(up)) {
-        Command::Up(UpArgs { port }) => {
-            let shutdown = CancellationToken::new();
-            supervise::until_signal(shutdown.clone(), run(port, shutdown)).await?;
+/// What is left to do once the machine's network has been left, if it has to be.
+enum Job {
+    Up(Box<Prepared>),
+    UpOnLoopback(Option<u16>),
+    Ask(Command),
+}
+
+fn prepare(Args { command, up }: Args) -> anyhow::Result<Job> {
+    let UpArgs { filenames, policies, established, loss, loopback, port } = match command.unwrap_or(Command::Up(up)) {
+        Command::Up(up) => up,
+        command => return Ok(Job::Ask(command)),
+    };
+    if loopback {
+        return Ok(Job::UpOnLoopback(port));
+    }
+    let mut objects = Vec::new();
+    for path in &filenames {
+        objects.extend(manifest::read(path)?);
+    }
+    if filenames.is_empty() {
+        for (file, text) in LAB {
+            objects.extend(manifest::parse(&file.into(), text)?);
         }
-        Command::Kill(PodArgs { pod, lab }) => say(Verb::Kill, &pod, lab)?,
-        Command::Start(PodArgs { pod, lab }) => say(Verb::Start, &pod, lab)?,
+    }
+    let config = Config { objects, port, policies, established, loss };
+    Ok(Job::Up(Box::new(Prepared::new(config)?)))
+}
+
+async fn start(job: Job) -> anyhow::Result<ExitCode> {
+    let shutdown = CancellationToken::new();
+    match job {
+        Job::Up(prepared) => supervise::until_signal(shutdown.clone(), up(*prepared, shutdown)).await?,
+        Job::UpOnLoopback(port) => supervise::until_signal(shutdown.clone(), on_loopback(port, shutdown)).await?,
+        Job::Ask(command) => return tokio::task::spawn_blocking(|| client::ask(command)).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run(port: Option<u16>, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let mut lab = Lab::start(port).await?;
-    let url = lab.url().to_owned();
+async fn up(prepared: Prepared, shutdown: CancellationToken) -> anyhow::Result<()> {
+    serve::raise_open_file_limit();
+    let mut lab = Lab::start(prepared).await?;
     tokio::select! {
-        ready = lab::answers(&url) => ready?,
+        // What does not listen in time has told why in its log.
+        _ = timeout(START, lab.listening()) => {}
         ended = lab.supervise(shutdown.clone()) => return ended,
     }
-    lab::tell(&lab.welcome());
+    tell(&welcome(&lab));
     lab.supervise(shutdown).await
 }
 
-fn say(verb: Verb, pod: &str, lab: Option<u32>) -> anyhow::Result<()> {
-    let socket = find(lab)?;
-    let answer = control::say(&socket, verb, pod).with_context(|| format!("the lab at {}", socket.display()))?;
-    println!("{answer}");
-    Ok(())
+/// What a newcomer needs to know.
+fn welcome(lab: &Lab) -> String {
+    let me = me();
+    let mut told = String::new();
+    for (number, published) in lab.published().iter().enumerate() {
+        let (name, address) = (published.name(), published.address);
+        told += &match number {
+            0 => format!(
+                "Open http://{address}/ in a browser: it is Service {name}, as kubectl port-forward would show it.\n"
+            ),
+            _ => format!("Service {name} is at http://{address}/, too.\n"),
+        };
+    }
+    told + &format!(
+        "\nIn a second terminal, take the lab's five steps, or go your own way:\n\n  \
+         {me} walk\n  {me} apply -n stars -f manifests/policies/default-deny.yaml\n  {me} get pods -A -o wide\n\n\
+         Logs are in {}. Ctrl-C ends the lab.\n",
+        lab.folder().path().display()
+    )
+}
+
+async fn on_loopback(port: Option<u16>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut lab = loopback::Lab::start(port).await?;
+    let url = lab.url().to_owned();
+    tokio::select! {
+        ready = answers(&url) => ready?,
+        ended = lab.supervise(shutdown.clone()) => return ended,
+    }
+    tell(&lab.welcome());
+    lab.supervise(shutdown).await
+}
+
+/// Waits until the page at `url` answers.
+async fn answers(url: &str) -> anyhow::Result<()> {
+    let page = TargetUrl::parse(url)?;
+    let checker = Checker::new(Resolver::from_system(), Guard::Open);
+    let waiting = async {
+        while checker.check(&page, &Ask::head(START)).await.outcome.is_err() {
+            sleep(AGAIN).await;
+        }
+    };
+    timeout(START, waiting).await.with_context(|| format!("{url} does not answer within {START:?}"))
 }

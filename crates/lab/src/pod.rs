@@ -1,143 +1,113 @@
-//! What a pod runs, and the process that does.
+//! A pod that runs: its wire and its containers' processes.
 
-use std::ffi::OsString;
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{ExitCode, ExitStatus, Stdio};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, timeout};
+use futures_util::FutureExt;
+use futures_util::future::{join_all, select_all};
 
-/// Tells a pod's process whose it is.
-const LAB: &str = "STAR_LAB_PID";
+use crate::dns;
+use crate::fabric::Wire;
+use crate::process::{Event, Place, Process};
+use crate::service;
 
-/// How long a pod may take to end when it is asked to.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// Between the end of a pod that nobody killed and its restart; doubles with each restart in a row.
-const BACKOFF: Duration = Duration::from_secs(1);
-
-/// How many times that doubles at most; a pod that ran longer than that begins anew.
-const MAX_DOUBLINGS: u32 = 4;
-
-/// A program of a pod's container, if `argv` asks for one: this program is all of them.
-pub(crate) fn program(argv: &[OsString]) -> Option<fn(Vec<OsString>) -> ExitCode> {
-    let main: fn(Vec<OsString>) -> ExitCode = match argv.get(1)?.to_str()? {
-        "probe" => |argv| star_probe::main(argv),
-        "collect" => |argv| star_collect::main(argv),
-        _ => return None,
-    };
-    die_with_the_lab();
-    Some(main)
+/// What a pod is to be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Spec {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) containers: Vec<Container>,
 }
 
-/// Has the kernel kill this process when the lab's ends, however that comes.
-fn die_with_the_lab() {
-    let lab = std::env::var(LAB).ok().and_then(|lab| Pid::from_raw(lab.parse().ok()?));
-    if let Some(lab) = lab {
-        let asked = set_parent_process_death_signal(Some(Signal::KILL));
-        // The lab may have ended before the kernel was asked.
-        if asked.is_err() || getppid() != Some(lab) {
-            eprintln!("the lab that started this pod is gone");
-            std::process::exit(1);
-        }
+/// What a container is to run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    /// As the manifest names it.
+    pub(crate) image: String,
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) restart: RestartPolicy,
+}
+
+/// When a container that ended is started again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RestartPolicy {
+    Always,
+    OnFailure,
+    Never,
+}
+
+impl Spec {
+    pub(crate) fn key(&self) -> (String, String) {
+        (self.namespace.clone(), self.name.clone())
     }
 }
 
-/// One pod.
+/// A pod on the network.
 pub(crate) struct Pod {
-    pub(crate) name: &'static str,
-    pub(crate) url: String,
-    pub(crate) log: PathBuf,
-    command: Vec<String>,
-    process: Option<Child>,
-    started: Instant,
-    doublings: u32,
-    restart: Option<Instant>,
+    pub(crate) spec: Spec,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) containers: Vec<Process>,
 }
 
 impl Pod {
-    /// A pod that is not started yet. `command` is its container's, as a manifest would have it.
-    pub(crate) fn new(name: &'static str, url: String, log: PathBuf, command: Vec<String>) -> Self {
-        let (process, started, doublings, restart) = (None, Instant::now(), 0, None);
-        Self { name, url, log, command, process, started, doublings, restart }
+    /// Starts what `spec` says, with its logs in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written, or a process not be started.
+    pub(crate) fn start(spec: &Spec, wire: Wire, folder: &Path) -> anyhow::Result<Self> {
+        let Spec { namespace, name, labels: _, address, containers } = spec;
+        let folder = folder.join(namespace).join(name);
+        let write = |file: &str, text: String| {
+            fs::write(folder.join(file), text).with_context(|| format!("{}/{file} cannot be written", folder.display()))
+        };
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        write("resolv.conf", dns::resolv_conf(namespace, service::DNS))?;
+        write("hosts", format!("127.0.0.1 localhost\n{address} {name}\n"))?;
+        let wire = Arc::new(wire);
+        let place = Place::Pod { wire: wire.clone(), etc: folder.clone() };
+        let process = |container: &Container| {
+            let log = folder.join(format!("{}.log", container.name));
+            let mut process = Process::new(format!("{namespace}/{name}"), log, container.clone(), place.clone());
+            process.start().map(|()| process)
+        };
+        let containers = containers.iter().map(process).collect::<Result<_, _>>()?;
+        Ok(Self { spec: spec.clone(), wire, containers })
     }
 
-    /// Starts the pod's process, from a thread of the runtime, which lives as long as the lab: the kernel takes the end of
-    /// the thread that started a process for the end of the parent.
-    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
-        let log = File::options().create(true).append(true).open(&self.log);
-        let log = log.with_context(|| format!("the log {} cannot be written", self.log.display()))?;
-        // Not the file's name: it may have been built anew since.
-        let child = Command::new("/proc/self/exe")
-            .args(&self.command)
-            .env(LAB, std::process::id().to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            // Ctrl-C is for the lab, which then ends its pods.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("{} cannot be started", self.name))?;
-        (self.process, self.started, self.restart) = (Some(child), Instant::now(), None);
-        Ok(())
+    /// Whether all its containers run.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.containers.iter().all(Process::is_running)
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.process.is_some()
+    /// What `kubectl get pods` says of it.
+    pub(crate) fn status(&self) -> &'static str {
+        let rank = |status: &&str| match *status {
+            "CrashLoopBackOff" => 4,
+            "Error" => 3,
+            "Terminated" => 2,
+            "Running" => 1,
+            _ => 0,
+        };
+        self.containers.iter().map(Process::status).max_by_key(rank).unwrap_or("Completed")
     }
 
-    /// Ends the pod's process at once; it stays down.
-    pub(crate) async fn kill(&mut self) {
-        self.restart = None;
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill().await;
-        }
+    /// Waits until something happens to a container. Says to which.
+    pub(crate) async fn event(&mut self) -> (usize, Event) {
+        let events = self.containers.iter_mut().map(|container| Box::pin(container.event()));
+        select_all(events).map(|(event, place, _)| (place, event)).await
     }
 
-    /// Asks the pod's process to end, and kills it if it does not.
+    /// Asks its containers to end, and kills those that do not.
     pub(crate) async fn stop(&mut self) {
-        let pid = self.process.as_ref().and_then(|process| Pid::from_raw(process.id()?.try_into().ok()?));
-        if let (Some(pid), Some(process)) = (pid, &mut self.process) {
-            let _ = kill_process(pid, Signal::TERM);
-            let _ = timeout(GRACE, process.wait()).await;
-        }
-        self.kill().await;
+        join_all(self.containers.iter_mut().map(Process::stop)).await;
     }
-
-    /// Waits until the process ends, or the time for a restart has come; for ever, if neither is to be expected.
-    pub(crate) async fn event(&mut self) -> Event {
-        match (&mut self.process, self.restart) {
-            (Some(process), _) => Event::Ended(process.wait().await.ok()),
-            (None, Some(at)) => {
-                tokio::time::sleep_until(at).await;
-                Event::Restart
-            }
-            (None, None) => std::future::pending().await,
-        }
-    }
-
-    /// Plans the restart of a process that ended by itself. Says how long until then.
-    pub(crate) fn ended(&mut self) -> Duration {
-        let longest = BACKOFF * 2_u32.pow(MAX_DOUBLINGS);
-        if self.started.elapsed() > longest {
-            self.doublings = 0;
-        }
-        let wait = BACKOFF * 2_u32.pow(self.doublings);
-        self.doublings = (self.doublings + 1).min(MAX_DOUBLINGS);
-        (self.process, self.restart) = (None, Some(Instant::now() + wait));
-        wait
-    }
-}
-
-/// What happens to a pod by itself.
-pub(crate) enum Event {
-    /// Its process ended.
-    Ended(Option<ExitStatus>),
-    /// It is time to start it again.
-    Restart,
 }

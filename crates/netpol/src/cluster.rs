@@ -9,6 +9,7 @@ use crate::{
     policy::Policy,
     selector::Labels,
     service::Service,
+    strict::distance,
     workload::{Owner, Workload, labels, owner},
 };
 
@@ -95,6 +96,11 @@ impl Cluster {
         }
         cluster.warnings.extend(passed_over_warning(&passed_over));
         cluster.warnings.extend(cluster.policies.iter().flat_map(idle_rules));
+        let unevaluated = |foreign: &Foreign| {
+            let Foreign { at, name, .. } = foreign;
+            format!("{at}: {name} is not evaluated: what it could change is undecided")
+        };
+        cluster.warnings.extend(cluster.foreign.iter().map(unevaluated));
         cluster.workloads = merge(pods, &mut cluster.warnings);
         cluster.policies.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         cluster.services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
@@ -102,14 +108,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The workload of that namespace and name.
-    pub fn workload(&self, namespace: &str, name: &str) -> Option<usize> {
-        self.workloads.iter().position(|workload| workload.namespace == namespace && workload.name == name)
-    }
-
     /// The Service of that namespace and name.
     pub fn service(&self, namespace: &str, name: &str) -> Option<&Service> {
-        self.services.iter().find(|service| service.namespace == namespace && service.name == name)
+        let key = |service: &Service| (service.namespace.as_str(), service.name.as_str()).cmp(&(namespace, name));
+        self.services.binary_search_by(key).ok().map(|place| &self.services[place])
     }
 
     /// Namespaces that are only mentioned are there too, and all carry the label that Kubernetes gives them.
@@ -138,24 +140,35 @@ enum PolicyKind {
     None,
 }
 
+/// How the kinds end that allow or deny connections besides NetworkPolicy: those of the policy API's other kinds, Calico,
+/// Cilium, Antrea, Istio, Linkerd, OVN, Kuma, Consul and AWS.
+const FOREIGN: [&str; 7] = [
+    "NetworkPolicy",
+    "AuthorizationPolicy",
+    "ServerAuthorization",
+    "EgressFirewall",
+    "TrafficPermission",
+    "ServiceIntentions",
+    "SecurityGroupPolicy",
+];
+
 /// The API group, empty for the core's.
 fn group(object: &Object) -> &str {
     object.api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 fn policy_kind(object: &Object) -> PolicyKind {
-    // Kubernetes' own groups of one word, and those below k8s.io, know no other policies than these two groups'.
+    // Groups of one word are Kubernetes' own, and know no policies; a group or kind that differs by little is a mistake.
     let group = group(object);
-    let own = !group.contains('.') || group == "networking.k8s.io";
+    let own = !group.contains('.') || distance(group, "networking.k8s.io") <= 3;
     let kind = object.kind.as_str();
     match own {
         true if kind == "NetworkPolicy" && object.api_version == "networking.k8s.io/v1" => PolicyKind::Ours,
-        true if kind.eq_ignore_ascii_case("NetworkPolicy") => PolicyKind::Unserved,
+        true if distance(kind, "NetworkPolicy") <= 2 => PolicyKind::Unserved,
         true => PolicyKind::None,
         // A staged policy of Calico's is written down and not enforced.
         false if kind.starts_with("Staged") => PolicyKind::None,
-        false if kind.ends_with("NetworkPolicy") || kind.ends_with("AuthorizationPolicy") => PolicyKind::Foreign,
-        false if kind == "EgressFirewall" => PolicyKind::Foreign,
+        false if FOREIGN.iter().any(|ending| kind.ends_with(ending)) => PolicyKind::Foreign,
         false => PolicyKind::None,
     }
 }
@@ -163,7 +176,7 @@ fn policy_kind(object: &Object) -> PolicyKind {
 fn unserved(object: &Object) -> Problem {
     let Object { api_version, kind, name, node, .. } = object;
     let message = format!(
-        "{kind} {name}: no API server knows {kind} in {api_version:?}: write apiVersion: networking.k8s.io/v1 and kind: NetworkPolicy"
+        "{kind} {name}: no API server takes {kind} of {api_version}: write apiVersion: networking.k8s.io/v1 and kind: NetworkPolicy"
     );
     Problem::new(&node.at, message)
 }
@@ -191,18 +204,24 @@ impl Foreign {
     }
 }
 
-/// Whether the object has pods now, as far as it says: a finished Pod has no network, an old ReplicaSet no pod.
+/// Whether the object has pods now, as far as it says: a finished Pod or Job has no network, an old ReplicaSet no pod.
 fn has_pods(node: &Node) -> bool {
     let phase = node.at_path(&["status", "phase"]).and_then(Node::text);
     let scaled_away = owner(node).is_some() && node.at_path(&["spec", "replicas"]).and_then(Node::integer) == Some(0);
-    !matches!(phase, Some("Succeeded" | "Failed")) && !scaled_away
+    let conditions = node.at_path(&["status", "conditions"]).map(Node::items).unwrap_or_default();
+    let text = |condition: &Node, field| condition.get(field).and_then(Node::text).map(str::to_owned);
+    let finished = conditions.iter().any(|condition| {
+        matches!(text(condition, "type").as_deref(), Some("Complete" | "Failed"))
+            && text(condition, "status").as_deref() == Some("True")
+    });
+    !matches!(phase, Some("Succeeded" | "Failed")) && !scaled_away && !finished
 }
 
 fn passed_over_warning(kinds: &BTreeMap<&str, usize>) -> Option<String> {
     let total: usize = kinds.values().sum();
     let list = kinds.iter().map(|(kind, count)| format!("{kind} ({count})")).collect::<Vec<_>>().join(", ");
     let objects = if total == 1 { "object" } else { "objects" };
-    (total > 0).then(|| format!("passed over {total} {objects} that no NetworkPolicy concerns: {list}"))
+    (total > 0).then(|| format!("passed over {total} {objects} of kinds that are not read here: {list}"))
 }
 
 /// Rules under a direction that `policyTypes` leaves out do nothing; whoever wrote them expects otherwise.
@@ -211,8 +230,8 @@ fn idle_rules(policy: &Policy) -> Option<String> {
     Some(format!("{at}: NetworkPolicy {policy}: its {idle} rules do nothing, since its policyTypes leave {idle} out"))
 }
 
-/// Pods join the workload that controls them, unless their labels, ports or network differ from its template's: then a
-/// policy can tell them apart, and they stand for themselves.
+/// Pods join the workload that controls them. Those whose labels, ports or network are not as the others' a policy can
+/// tell apart: they stand for themselves.
 fn merge(pods: Vec<(Workload, Option<Owner>, bool)>, warnings: &mut Vec<String>) -> Vec<Workload> {
     let key = |workload: &Workload| Owner { kind: workload.kind.clone(), name: workload.name.clone() };
     let owners: BTreeMap<(String, Owner), Option<Owner>> =
@@ -235,38 +254,56 @@ fn merge(pods: Vec<(Workload, Option<Owner>, bool)>, warnings: &mut Vec<String>)
     }
     let mut workloads = Vec::new();
     for ((_, root), mut members) in groups {
-        // The controller itself speaks for its pods; without it, the first of them does.
+        // The controller itself comes first, if it is there.
         members.sort_by_key(|(_, is_root)| !is_root);
-        let mut members = members.into_iter();
-        let Some((mut first, is_root)) = members.next() else { continue };
-        if !is_root {
-            (first.kind, first.name) = (root.kind, root.name);
-        }
-        let mut merged = 0;
+        let without_root = members.first().is_some_and(|(_, is_root)| !is_root);
+        let mut alike: Vec<Vec<Workload>> = Vec::new();
         for (member, _) in members {
-            let same = member.own_labels() == first.own_labels()
-                && member.ports == first.ports
-                && member.host_network == first.host_network;
-            if !same {
-                warnings.push(format!(
-                    "{}: {} {member} of {} {first} has other labels, ports or network than that: it stands for itself",
-                    member.at, member.kind, first.kind
-                ));
-                workloads.push(member);
-                continue;
+            match alike.iter_mut().find(|group| group[0].is_like(&member)) {
+                Some(group) => group.push(member),
+                None => alike.push(vec![member]),
             }
-            first.node = if merged == 0 && is_root || first.node == member.node { member.node } else { None };
-            first.addresses.extend(member.addresses);
-            merged += 1;
         }
-        if !is_root {
-            first.replicas = Some(merged + 1);
+        let is_pod = |member: &Workload| member.kind == "Pod";
+        let pods = |group: &Vec<Workload>| group.iter().filter(|member| is_pod(member)).count();
+        let mut home = alike.remove(0);
+        let most =
+            (0..alike.len()).rev().max_by_key(|place| pods(&alike[*place])).filter(|place| pods(&alike[*place]) > 0);
+        if let (0, Some(most)) = (pods(&home), most) {
+            // No pod is as its template: something is added to each, a mesh's sidecar say. Then the pods count.
+            let Workload { labels, ports, host_network, template, .. } = alike[most][0].clone();
+            home[0] = Workload { labels, ports, host_network, template, ..home.swap_remove(0) };
+            home.extend(alike.remove(most));
         }
-        workloads.push(first);
+        workloads.push(join(home, without_root.then_some(root)));
+        for member in alike.into_iter().flatten() {
+            warnings.push(format!(
+                "{}: {} {member} has other labels, ports or network than the rest of its workload: it stands for itself",
+                member.at, member.kind
+            ));
+            workloads.push(member);
+        }
     }
     distinguish(&mut workloads);
     workloads.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     workloads
+}
+
+/// Members that are alike as one workload, called as the first of them, or as the controller that is not in the input.
+fn join(members: Vec<Workload>, root: Option<Owner>) -> Workload {
+    let pods: Vec<_> = members.iter().filter(|member| member.kind == "Pod").map(|pod| pod.node.clone()).collect();
+    let addresses = members.iter().flat_map(|member| member.addresses.iter().copied()).collect();
+    let mut own = members.into_iter().next().expect("a group begins with a member");
+    if let Some(root) = root {
+        if own.kind == "Pod" {
+            own.replicas = u32::try_from(pods.len()).ok();
+        }
+        (own.kind, own.name) = (root.kind, root.name);
+    }
+    // One node counts only if every pod runs on it.
+    let together = pods.windows(2).all(|pair| pair[0] == pair[1]);
+    let node = pods.into_iter().next().unwrap_or(own.node);
+    Workload { addresses, node: node.filter(|_| together), ..own }
 }
 
 /// A ReplicaSet that is not in the input was most likely made by a Deployment: its name then ends in the pods' hash.

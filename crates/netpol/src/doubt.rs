@@ -11,8 +11,8 @@ pub enum Doubt {
     BlockOfPods(IpBlock),
     /// A block may hold the pod's address, which the manifests do not give.
     AddressUnknown(IpBlock),
-    /// A block holds the addresses of some of the workload's pods.
-    SomeReplicas(IpBlock),
+    /// A block holds some of the workload's addresses: of some of its pods, or of one family.
+    SomeAddresses(IpBlock),
     /// The subject shares its node's network.
     HostNetworkSubject,
     /// The peer shares its node's network.
@@ -41,7 +41,7 @@ impl fmt::Display for Doubt {
             Self::AddressUnknown(block) => {
                 write!(f, "whether ipBlock {block} admits a pod hangs on its address, which the manifests do not give")
             }
-            Self::SomeReplicas(block) => write!(f, "ipBlock {block} holds the addresses of some of its pods only"),
+            Self::SomeAddresses(block) => write!(f, "ipBlock {block} holds some of its addresses, and not all"),
             Self::HostNetworkSubject => {
                 f.write_str("it runs in its node's network, where Kubernetes leaves open what a NetworkPolicy does")
             }

@@ -1,6 +1,6 @@
 //! Edges as people name them: by workload, address, Service or URL, the name's own look-up included.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{net::IpAddr, str::FromStr};
 
 use url::{Host, Url};
 
@@ -8,9 +8,11 @@ use crate::{
     connections::Protocol,
     doubt::Doubt,
     evaluator::{Endpoint, Evaluator, Pair, Verdict},
+    node::Node,
     reason::join,
     service::{Service, TargetPort},
     strict::distance,
+    workload::Workload,
 };
 
 /// An edge's far end as written: `stars/backend`, `stars/backend:6379/TCP`, `backend.stars:6379`, `10.0.0.7:53/UDP`,
@@ -140,22 +142,6 @@ fn read_port(text: &str) -> Result<(u16, Protocol), EndError> {
     port.zip(Protocol::named(&protocol.to_uppercase())).ok_or_else(|| EndError::Port(text.into()))
 }
 
-/// Displayed as it can be written, the protocol included where there is a port.
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            Named::Workload { namespace: Some(namespace), name } => write!(f, "{namespace}/{name}")?,
-            Named::Workload { namespace: None, name } | Named::Dns(name) => f.write_str(name)?,
-            Named::Address(IpAddr::V6(address)) if self.port.is_some() => write!(f, "[{address}]")?,
-            Named::Address(address) => write!(f, "{address}")?,
-        }
-        match self.port {
-            Some(port) => write!(f, ":{port}/{}", self.protocol),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Evaluator {
     /// The workload or address that one end names; a name without a namespace is in `namespace`.
     ///
@@ -167,7 +153,8 @@ impl Evaluator {
             Named::Address(address) => return Ok(self.at_address(*address)),
             Named::Dns(name) => return Err(self.no_workload(name.clone())),
         };
-        let place = self.cluster().workload(namespace, name).map(Endpoint::Workload);
+        let key = |workload: &Workload| (workload.namespace.as_str(), workload.name.as_str()).cmp(&(namespace, name));
+        let place = self.workloads().binary_search_by(key).ok().map(Endpoint::Workload);
         place.ok_or_else(|| self.no_workload(format!("{namespace}/{name}")))
     }
 
@@ -193,7 +180,7 @@ impl Evaluator {
             }
         };
         let own = self.workload(source).map_or(namespace, |workload| workload.namespace.as_str());
-        let mut dns = self.dns_edge(source);
+        let mut dns = self.resolution(source);
         if dns.verdict == Verdict::Denied {
             return Ok(dns);
         }
@@ -205,11 +192,10 @@ impl Evaluator {
                 Edge::plain(Verdict::Undecided, reason)
             }
         };
-        // An open way to DNS goes without saying.
-        if dns.verdict == Verdict::Allowed {
+        // An open way to DNS goes without saying; and what is closed is closed, however its name is resolved.
+        if dns.verdict == Verdict::Allowed || edge.verdict == Verdict::Denied {
             return Ok(edge);
         }
-        dns.verdict = if edge.verdict == Verdict::Denied { Verdict::Denied } else { Verdict::Undecided };
         dns.reasons.extend(edge.reasons);
         dns.pairs.extend(edge.pairs);
         Ok(dns)
@@ -249,6 +235,8 @@ impl Evaluator {
         }
         let ports: Vec<_> = service.ports.iter().filter(|own| own.protocol == protocol).map(|own| own.port).collect();
         let port = match (port, ports.as_slice()) {
+            // Its name means its pods, all their ports.
+            (None, _) if service.headless => return Ok(self.to_pods(source, service, |_| Some(None), None)),
             (Some(port), _) | (None, &[port]) => port,
             (None, &[]) => return Ok(refused(format!("Service {service} has no {protocol} port"))),
             (None, &[first, ..]) => {
@@ -261,35 +249,81 @@ impl Evaluator {
             Some(own) => own.target.clone(),
             None => return Ok(refused(format!("Service {service} has no {protocol} port {port}"))),
         };
+        let number = |pod: &Workload| target.on(pod, protocol).map(|port| Some((protocol, port)));
+        Ok(self.to_pods(source, service, number, Some(port)))
+    }
+
+    /// The edges to the pods behind a Service, each on the connection that `on` says, all without one; nothing where the
+    /// pod has no such port.
+    fn to_pods(
+        &self,
+        source: Endpoint,
+        service: &Service,
+        on: impl Fn(&Workload) -> Option<Option<(Protocol, u16)>>,
+        port: Option<u16>,
+    ) -> Edge<'_> {
         let workloads = self.workloads().iter().enumerate().filter(|(_, workload)| service.selects(workload));
-        let pods = workloads.filter_map(|(index, pod)| Some((Endpoint::Workload(index), target.on(pod, protocol)?)));
-        let pods: Vec<_> = pods.collect();
-        let edges = pods.iter().map(|&(pod, target)| match pod == source {
-            true => undecided(format!("{}: {}", self.name(source), Doubt::SelfThroughService)),
-            false => self.between(self.pair(source, pod), Some((protocol, target))),
-        });
-        let edges: Vec<Edge<'_>> = edges.collect();
-        let Some(Edge { verdict, .. }) = edges.first() else {
-            return Ok(refused(format!("Service {service} finds no pod for port {port}: the connection is refused")));
-        };
-        let agreed = edges.iter().all(|edge| edge.verdict == *verdict);
-        let verdict = if agreed { *verdict } else { Verdict::Undecided };
-        let (mut reasons, mut decisive) = (Vec::new(), Vec::new());
-        if !agreed {
-            let pods: Vec<_> = pods.iter().map(|(pod, _)| self.name(*pod)).collect();
-            reasons.push(format!("it hangs on which pod Service {service} picks: it leads to {}", join(&pods, "and")));
-        }
-        for ((pod, target), edge) in pods.into_iter().zip(edges) {
-            if target != port {
-                let pod = self.name(pod);
-                reasons.push(format!(
-                    "Service {service} leads from port {port} to port {target} of {pod}, which is what policies see"
-                ));
+        let pods = workloads.filter_map(|(index, pod)| Some((Endpoint::Workload(index), on(pod)?)));
+        let edges = pods.map(|(pod, about)| match pod == source {
+            true => {
+                let reason = format!("{}: {}", self.name(source), Doubt::SelfThroughService);
+                (pod, about, Edge::plain(Verdict::Undecided, reason))
             }
-            reasons.extend(edge.reasons);
-            decisive.extend(edge.pairs);
+            false => (pod, about, self.between(self.pair(source, pod), about)),
+        });
+        let edges: Vec<_> = edges.collect();
+        let Some((.., Edge { verdict, .. })) = edges.first() else {
+            let wanted = port.map(|port| format!(" for port {port}")).unwrap_or_default();
+            let reason = format!("Service {service} finds no pod{wanted}: the connection is refused");
+            return Edge::plain(Verdict::Denied, reason);
+        };
+        let agreed = edges.iter().all(|(.., edge)| edge.verdict == *verdict);
+        let mut whole = Edge { verdict: *verdict, reasons: Vec::new(), pairs: Vec::new() };
+        if !agreed {
+            let pods: Vec<_> = edges.iter().map(|(pod, ..)| self.name(*pod)).collect();
+            let pods = join(&pods, "and");
+            whole.verdict = Verdict::Undecided;
+            whole.reasons.push(format!("it hangs on which pod Service {service} picks: it leads to {pods}"));
         }
-        Ok(Edge { verdict, reasons, pairs: decisive })
+        for (pod, about, edge) in edges {
+            let mut reasons = edge.reasons;
+            if let (Some(port), Some((_, target))) = (port, about)
+                && port != target
+            {
+                let pod = self.name(pod);
+                let leads = format!(
+                    "Service {service} leads from port {port} to port {target} of {pod}, which is what policies see"
+                );
+                reasons.insert(0, leads);
+            }
+            // What several pods share is said once.
+            whole
+                .reasons
+                .extend(reasons.into_iter().filter(|reason| !whole.reasons.contains(reason)).collect::<Vec<_>>());
+            whole.pairs.extend(edge.pairs);
+        }
+        whole
+    }
+
+    /// Whether a source can resolve a name.
+    fn resolution(&self, source: Endpoint) -> Edge<'_> {
+        let Some(workload) = self.workload(source) else {
+            let reason =
+                format!("{source} is outside, and who resolves names for it is not known", source = self.name(source));
+            return Edge::plain(Verdict::Undecided, reason);
+        };
+        // <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy>
+        let policy = workload.template.at_path(&["spec", "dnsPolicy"]).and_then(Node::text).unwrap_or("ClusterFirst");
+        match (policy, workload.host_network) {
+            ("ClusterFirst", false) | ("ClusterFirstWithHostNet", _) => self.dns_edge(source),
+            _ => {
+                let reason = format!(
+                    "{workload} does not ask the cluster's DNS (dnsPolicy {policy}{host}), and who resolves names for it is not known",
+                    host = if workload.host_network { " in its node's network" } else { "" }
+                );
+                Edge::plain(Verdict::Undecided, reason)
+            }
+        }
     }
 
     /// Whether a source can ask the cluster's DNS, which comes before the first packet to any name.
@@ -341,14 +375,20 @@ impl Evaluator {
         let parts: Vec<_> = name.trim_end_matches('.').split('.').collect();
         match parts.as_slice() {
             [name] => self.cluster().service(namespace, name),
-            [name, namespace] | [name, namespace, "svc", ..] => self.cluster().service(namespace, name),
+            [name, namespace, ..] if matches!(parts[2..], [] | ["svc"] | ["svc", "cluster", "local"]) => {
+                self.cluster().service(namespace, name)
+            }
+            // One of a headless Service's pods, under its own name.
+            [_, name, namespace, "svc"] | [_, name, namespace, "svc", "cluster", "local"] => {
+                self.cluster().service(namespace, name).filter(|service| service.headless)
+            }
             _ => None,
         }
     }
 
     fn service_at(&self, end: Endpoint) -> Option<&Service> {
         let Endpoint::Address(address) = end else { return None };
-        self.cluster().services.iter().find(|service| service.cluster_ip == Some(address))
+        self.cluster().services.iter().find(|service| service.addresses.contains(&address))
     }
 
     fn at_address(&self, address: IpAddr) -> Endpoint {
@@ -357,11 +397,15 @@ impl Evaluator {
     }
 
     fn no_workload(&self, name: String) -> EndError {
+        let service = name.split_once('/').and_then(|(namespace, name)| self.cluster().service(namespace, name));
+        if let Some(Service { namespace, name: service, .. }) = service {
+            return EndError::Workload { cure: format!("there is a Service, {service}.{namespace}:PORT"), name };
+        }
         let names = self.workloads().iter().map(ToString::to_string);
         let mut near: Vec<_> = names.map(|known| (distance(&name, &known), known)).collect();
         near.sort();
         let nearest: Vec<_> =
-            near.iter().filter(|(distance, _)| *distance <= 3).map(|(_, known)| known).take(3).collect();
+            near.iter().filter(|(distance, _)| *distance <= name.len() / 5).map(|(_, known)| known).take(3).collect();
         let cure = match (near.len(), nearest.is_empty()) {
             (0, _) => "they have none at all".into(),
             (_, false) => format!("did you mean {}?", join(&nearest, "or")),

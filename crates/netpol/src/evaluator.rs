@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, NAME_LABEL},
     connections::{Connections, Protocol},
     doubt::Doubt,
     location::Location,
@@ -65,7 +65,7 @@ pub enum Verdict {
 }
 
 /// The connections that go through: those that are sure, and those that are possible, which hold the sure ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reach {
     /// What goes through whatever the network makes of what Kubernetes leaves open.
     pub sure: Connections,
@@ -126,9 +126,10 @@ pub struct Evaluator {
     policies: BTreeMap<(String, String), Arc<Compiled>>,
     /// The policies that isolate each workload, by direction, sorted by namespace and name.
     isolating: Vec<[Vec<Arc<Compiled>>; 2]>,
-    /// The workloads that the cluster itself names; after them comes the cluster's DNS where the manifests have none.
-    named: usize,
+    /// Which workloads answer DNS questions.
     dns: Vec<usize>,
+    /// One that every cluster has, counted after the workloads that the manifests name.
+    usual_dns: Workload,
 }
 
 /// A policy and which workloads it and its rules match.
@@ -222,20 +223,20 @@ impl Reach {
 impl Evaluator {
     /// An evaluator of a cluster's policies.
     pub fn new(mut cluster: Cluster, options: Options) -> Self {
-        let named = cluster.workloads.len();
         let is_dns = |workload: &Workload| {
             workload.namespace == DNS_NAMESPACE && workload.labels.get(DNS_LABEL.0).is_some_and(|v| v == DNS_LABEL.1)
         };
-        let mut dns: Vec<_> = (0..named).filter(|index| is_dns(&cluster.workloads[*index])).collect();
+        let count = cluster.workloads.len();
+        let mut dns: Vec<_> = (0..count).filter(|index| is_dns(&cluster.workloads[*index])).collect();
         if dns.is_empty() {
-            dns.push(named);
-            cluster.workloads.push(usual_dns());
-            let labels = cluster.namespaces.entry(DNS_NAMESPACE.into()).or_default();
-            labels.insert(crate::cluster::NAME_LABEL.into(), DNS_NAMESPACE.into());
+            dns.push(count);
         }
-        let isolating = vec![[Vec::new(), Vec::new()]; cluster.workloads.len()];
+        let labels = cluster.namespaces.entry(DNS_NAMESPACE.into()).or_default();
+        labels.insert(NAME_LABEL.into(), DNS_NAMESPACE.into());
+        let isolating = vec![[Vec::new(), Vec::new()]; count + 1];
         let policies = std::mem::take(&mut cluster.policies);
-        let mut evaluator = Self { cluster, options, policies: BTreeMap::new(), isolating, named, dns };
+        let mut evaluator =
+            Self { cluster, options, policies: BTreeMap::new(), isolating, dns, usual_dns: usual_dns() };
         for policy in policies {
             evaluator.apply(policy);
         }
@@ -244,13 +245,17 @@ impl Evaluator {
 
     /// The workloads that the manifests name.
     pub fn workloads(&self) -> &[Workload] {
-        &self.cluster.workloads[..self.named]
+        &self.cluster.workloads
     }
 
     /// The workloads that answer DNS questions: those of `kube-system` that are labelled `k8s-app=kube-dns`, or one such
     /// that the manifests do not name, since every cluster has it.
     pub(crate) fn dns(&self) -> &[usize] {
         &self.dns
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        self.options
     }
 
     /// What else the manifests name. Its policies are not here, but in [`policies`](Self::policies).
@@ -281,7 +286,7 @@ impl Evaluator {
         touched.sort_unstable();
         touched.dedup();
         self.policies.insert(key(&compiled.policy), compiled);
-        touched.retain(|workload| *workload < self.named);
+        touched.retain(|workload| *workload < self.workloads().len());
         touched
     }
 
@@ -293,7 +298,7 @@ impl Evaluator {
                 isolating.retain(|policy| !Arc::ptr_eq(policy, &old));
             }
         }
-        old.selected.iter().copied().filter(|workload| *workload < self.named).collect()
+        old.selected.iter().copied().filter(|workload| *workload < self.workloads().len()).collect()
     }
 
     /// What passes between two endpoints, and why.
@@ -311,7 +316,7 @@ impl Evaluator {
     /// The workload that an endpoint is.
     pub fn workload(&self, endpoint: Endpoint) -> Option<&Workload> {
         match endpoint {
-            Endpoint::Workload(index) => self.cluster.workloads.get(index),
+            Endpoint::Workload(index) => Some(self.at(index)),
             Endpoint::Address(_) => None,
         }
     }
@@ -319,9 +324,13 @@ impl Evaluator {
     /// How an endpoint is called: `namespace/workload`, or its address.
     pub fn name(&self, endpoint: Endpoint) -> String {
         match endpoint {
-            Endpoint::Workload(index) => self.cluster.workloads[index].to_string(),
+            Endpoint::Workload(index) => self.at(index).to_string(),
             Endpoint::Address(address) => address.to_string(),
         }
+    }
+
+    fn at(&self, index: usize) -> &Workload {
+        self.cluster.workloads.get(index).unwrap_or(&self.usual_dns)
     }
 
     pub(crate) fn isolating(&self, workload: usize, direction: Direction) -> &[Arc<Compiled>] {
@@ -374,7 +383,7 @@ impl Evaluator {
 
     /// What leaves a whole side of a workload undecided, whatever its rules say.
     pub(crate) fn side_doubts(&self, subject: usize, open: bool) -> Vec<Doubt> {
-        let workload = &self.cluster.workloads[subject];
+        let workload = self.at(subject);
         let foreign = self.cluster.foreign.iter().filter(|foreign| foreign.concerns(&workload.namespace));
         let foreign = foreign.map(|foreign| Doubt::Foreign { name: foreign.name.clone(), at: foreign.at.clone() });
         let host = (workload.host_network && !open).then_some(Doubt::HostNetworkSubject);
@@ -383,7 +392,7 @@ impl Evaluator {
 
     /// A node reaches the pods that it runs; a peer in its node's network may be that node.
     pub(crate) fn node_doubt(&self, subject: usize, peer: usize) -> Option<Doubt> {
-        let (own, peer) = (&self.cluster.workloads[subject], &self.cluster.workloads[peer]);
+        let (own, peer) = (self.at(subject), self.at(peer));
         match (&own.node, &peer.node) {
             _ if !peer.host_network => None,
             (Some(own), Some(its)) => (own == its).then_some(Doubt::SameNode),
@@ -393,6 +402,13 @@ impl Evaluator {
 
     fn matches(&self, policy: &Policy, rule: &Rule, other: Endpoint) -> Match {
         if rule.peers.is_empty() {
+            return Match::Yes;
+        }
+        let every = |v4: bool| {
+            let every = |scope: &Scope| matches!(scope, Scope::Block { ip_block } if ip_block.is_every_address(v4));
+            rule.peers.iter().any(|peer| every(&peer.scope))
+        };
+        if self.options.ip_block_pods == IpBlockPods::Match && every(true) && every(false) {
             return Match::Yes;
         }
         let mut best = Match::No;
@@ -410,7 +426,7 @@ impl Evaluator {
         match (&peer.scope, other) {
             (Scope::Pods { .. }, Endpoint::Address(_)) => Match::No,
             (Scope::Pods { namespace_selector, pod_selector }, Endpoint::Workload(index)) => {
-                let workload = &self.cluster.workloads[index];
+                let workload = self.at(index);
                 let namespace = match namespace_selector {
                     None => policy.namespace == workload.namespace,
                     Some(selector) => selector.matches(self.namespace_labels(&workload.namespace)),
@@ -426,14 +442,16 @@ impl Evaluator {
                 false => Match::No,
             },
             (Scope::Block { ip_block }, Endpoint::Workload(index)) => {
-                let addresses = &self.cluster.workloads[index].addresses;
+                let Workload { addresses, host_network, .. } = self.at(index);
                 let held = addresses.iter().filter(|address| ip_block.contains(**address)).count();
                 match (self.options.ip_block_pods, addresses.len()) {
+                    // Its address is its node's.
+                    (_, known) if *host_network && (known == 0 || held > 0) => Match::Maybe(Doubt::HostNetworkPeer),
                     (IpBlockPods::Ignore, _) => Match::No,
                     (_, 0) => Match::Maybe(Doubt::AddressUnknown(ip_block.clone())),
                     _ if held == 0 => Match::No,
                     (IpBlockPods::Match, known) if held == known => Match::Yes,
-                    (IpBlockPods::Match, _) => Match::Maybe(Doubt::SomeReplicas(ip_block.clone())),
+                    (IpBlockPods::Match, _) => Match::Maybe(Doubt::SomeAddresses(ip_block.clone())),
                     (IpBlockPods::Undecided, _) => Match::Maybe(Doubt::BlockOfPods(ip_block.clone())),
                 }
             }
@@ -446,12 +464,11 @@ impl Evaluator {
     }
 
     fn compile(&self, policy: Policy) -> Compiled {
-        let workloads = 0..self.cluster.workloads.len();
         let selects = |index: &usize| {
-            let workload = &self.cluster.workloads[*index];
+            let workload = self.at(*index);
             workload.namespace == policy.namespace && policy.pod_selector.matches(&workload.labels)
         };
-        let selected = workloads.clone().filter(selects).collect();
+        let selected = (0..self.isolating.len()).filter(selects).collect();
         let rules = Direction::ALL.map(|direction| {
             let rules = policy.rules(direction).unwrap_or_default().iter();
             rules.map(|rule| self.compile_rule(&policy, rule)).collect()
@@ -461,7 +478,7 @@ impl Evaluator {
 
     fn compile_rule(&self, policy: &Policy, rule: &Rule) -> CompiledRule {
         let (mut sure, mut maybe) = (Vec::new(), Vec::new());
-        for index in 0..self.cluster.workloads.len() {
+        for index in 0..self.isolating.len() {
             match self.matches(policy, rule, Endpoint::Workload(index)) {
                 Match::Yes => sure.push(index),
                 Match::Maybe(_) => maybe.push(index),

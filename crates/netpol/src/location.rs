@@ -31,7 +31,7 @@ impl fmt::Display for Location {
 }
 
 /// What is wrong with an input, and where. Displayed as `file:line:column: message`.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{}:{}: {message}", at.file, at.line, at.column)]
 pub struct Problem {
     /// Where it stands.

@@ -1,7 +1,9 @@
 //! Kubernetes objects as people keep them: files, folders, standard input; many documents, lists, JSON.
 
 use std::{
-    fs, io,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
     io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,7 +11,7 @@ use std::{
 
 use crate::{
     location::{Location, Problem},
-    node::{self, Node},
+    node::{self, Node, Value},
 };
 
 /// An object of any kind: what names it, and all of it as written.
@@ -31,59 +33,88 @@ pub struct Object {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A file or folder could not be read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{} cannot be read", path.display())]
     Io {
         /// Which.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+    /// A file is not text.
+    #[error("{} is not UTF-8 text: save it as UTF-8", .0.display())]
+    NotUtf8(PathBuf),
     /// A folder holds no manifest.
-    #[error("{}: no file ending in .yaml, .yml or .json", .0.display())]
+    #[error("{} holds no file ending in .yaml, .yml or .json", .0.display())]
     NoManifest(PathBuf),
     /// A file is not a manifest.
     #[error(transparent)]
     Problem(#[from] Problem),
 }
 
+impl ReadError {
+    fn of(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::InvalidData => Self::NotUtf8(path.into()),
+            _ => Self::Io { path: path.into(), source },
+        }
+    }
+}
+
 /// The objects of a file, of every manifest below a folder in the order of their paths, or of standard input (`-`).
+///
+/// In a folder, documents that are no Kubernetes objects are normal (Helm's values, Compose files): they become objects
+/// without name or version, whose kind says what they are.
 ///
 /// # Errors
 /// What cannot be read, and the first place at which a file is not a manifest.
 pub fn read(path: &Path) -> Result<Vec<Object>, ReadError> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().lock().read_to_string(&mut text).map_err(|source| ReadError::Io { path: path.into(), source })?;
-        return Ok(parse(&"-".into(), &text)?);
-    }
-    let mut files = Vec::new();
-    find(path, &mut files).map_err(|source| ReadError::Io { path: path.into(), source })?;
-    if files.is_empty() {
-        return Err(ReadError::NoManifest(path.into()));
-    }
     let mut objects = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).map_err(|source| ReadError::Io { path: file.clone(), source })?;
-        objects.extend(parse(&file.display().to_string().into(), &text)?);
+    for (file, text) in texts(path)? {
+        objects.extend(objects_of(&file, &text, path.is_dir())?);
     }
     Ok(objects)
 }
 
+/// The same as text, for whoever parses it elsewhere: each file's path and what it holds.
+///
+/// # Errors
+/// What cannot be read.
+pub fn texts(path: &Path) -> Result<Vec<(Arc<str>, String)>, ReadError> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text).map_err(|error| ReadError::of(path, error))?;
+        return Ok(vec![("-".into(), text)]);
+    }
+    let mut files = Vec::new();
+    find(path, &mut files)?;
+    if files.is_empty() {
+        return Err(ReadError::NoManifest(path.into()));
+    }
+    let text = |file: PathBuf| match fs::read_to_string(&file) {
+        Ok(text) => Ok((file.display().to_string().into(), text)),
+        Err(error) => Err(ReadError::of(&file, error)),
+    };
+    files.into_iter().map(text).collect()
+}
+
 /// `path` itself if it is a file, else the manifests below it, without hidden ones, links to folders, and what is written for
 /// kustomize and no API server.
-fn find(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+fn find(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     if !path.is_dir() {
         files.push(path.into());
         return Ok(());
     }
-    let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let entries = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut entries: Vec<_> = entries.map_err(|error| ReadError::of(path, error))?;
     entries.sort();
     for entry in entries {
         let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let manifest = entry.extension().is_some_and(|ending| ending == "yaml" || ending == "yml" || ending == "json");
         let kustomize = entry.file_stem().is_some_and(|name| name == "kustomization");
-        // A mounted ConfigMap is made of links to files, which count; a link to a folder could lead in a circle.
-        if !hidden && !kustomize && (manifest && entry.is_file() || entry.is_dir() && !entry.is_symlink()) {
+        // A mounted ConfigMap is made of links to files, which count, as does one that leads nowhere: it is not read in
+        // silence. A link to a folder could lead in a circle.
+        let folder = entry.is_dir();
+        if !hidden && !kustomize && (manifest && !folder || folder && !entry.is_symlink()) {
             find(&entry, files)?;
         }
     }
@@ -95,11 +126,34 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 /// # Errors
 /// The first place at which it is not YAML, or a document that is not a Kubernetes object.
 pub fn parse(file: &Arc<str>, text: &str) -> Result<Vec<Object>, Problem> {
+    objects_of(file, text, false)
+}
+
+fn objects_of(file: &Arc<str>, text: &str, among_others: bool) -> Result<Vec<Object>, Problem> {
     let mut objects = Vec::new();
-    for document in node::documents(file, text)? {
-        flatten(document, None, &mut objects)?;
+    for node in node::documents(file, text)? {
+        if among_others && node.get("kind").is_none() && node.get("apiVersion").is_none() {
+            let kind = format!("document without kind in {file}");
+            objects.push(Object { api_version: String::new(), kind, namespace: None, name: String::new(), node });
+        } else {
+            flatten(node, None, &mut objects)?;
+        }
     }
     Ok(objects)
+}
+
+/// An object's name. One that leaves it to the server gets a name that is its own and always the same.
+pub(crate) fn name(object: &Node) -> String {
+    let text = |field| object.at_path(&["metadata", field]).and_then(Node::text);
+    match (text("name"), text("generateName")) {
+        (Some(name), _) => name.to_owned(),
+        (None, None) => String::new(),
+        (None, Some(prefix)) => {
+            let mut hasher = DefaultHasher::new();
+            (&object.at.file, object.at.line, object.at.column).hash(&mut hasher);
+            format!("{prefix}{:08x}", hasher.finish() as u32)
+        }
+    }
 }
 
 /// Objects are taken out of lists; the items of a typed list may leave kind and version to it.
@@ -118,12 +172,20 @@ fn flatten(node: Node, list: Option<(&str, &str)>, objects: &mut Vec<Object>) ->
         {
             // A plain `List` says nothing of its items.
             let list = (!items.is_empty()).then_some((api_version.as_str(), items));
-            let items = node.get("items").map(Node::items).unwrap_or_default().to_vec();
-            items.into_iter().try_for_each(|item| flatten(item, list, objects))
+            let items = node.get("items");
+            if let Some(items) = items.filter(|items| !matches!(items.value, Value::Sequence(_))) {
+                return Err(Problem::new(&items.at, format!("items must be a list, and is {}", items.described())));
+            }
+            items
+                .map(Node::items)
+                .unwrap_or_default()
+                .to_vec()
+                .into_iter()
+                .try_for_each(|item| flatten(item, list, objects))
         }
         _ => {
-            let metadata = |field| node.at_path(&["metadata", field]).and_then(Node::text).map(str::to_owned);
-            let (namespace, name) = (metadata("namespace"), metadata("name").unwrap_or_default());
+            let namespace = node.at_path(&["metadata", "namespace"]).and_then(Node::text).map(str::to_owned);
+            let name = name(&node);
             objects.push(Object { api_version, kind, namespace, name, node });
             Ok(())
         }

@@ -3,7 +3,10 @@
 //! Plain scalars are read as `kubectl` reads them (YAML 1.1: `yes` and `on` are booleans), since what matters is what
 //! the API server would be sent. One exception: `y` and `n` are text, as tools that write YAML 1.2 leave them unquoted.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
@@ -16,7 +19,7 @@ const MAX_DEPTH: usize = 128;
 const MAX_ALIASED: usize = 100_000;
 
 /// A value and where it begins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Where it begins.
     pub at: Location,
@@ -25,7 +28,7 @@ pub struct Node {
 }
 
 /// A node's content.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A scalar as written, and what YAML takes it for.
     Scalar(String, Scalar),
@@ -51,7 +54,7 @@ pub enum Scalar {
 }
 
 /// One key of a mapping and its value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The key, as text.
     pub key: String,
@@ -150,10 +153,17 @@ pub fn documents(file: &Arc<str>, text: &str) -> Result<Vec<Node>, Problem> {
         };
         match event {
             Ok((event, span)) => loader.take(event, place(&span.start))?,
-            Err(error) => return Err(Problem::new(&place(error.marker()), format!("not YAML: {}", error.info()))),
+            Err(error) => return Err(Problem::new(&place(error.marker()), not_yaml(text, error.info()))),
         }
     }
     Ok(loader.documents)
+}
+
+fn not_yaml(text: &str, what: &str) -> String {
+    match text.contains("{{") {
+        true => format!("not YAML: {what}; a template must be rendered first, as with helm template"),
+        false => format!("not YAML: {what}"),
+    }
 }
 
 struct Loader {
@@ -169,6 +179,8 @@ struct Open {
     anchor: usize,
     /// A mapping's key that waits for its value.
     key: Option<(String, Location)>,
+    /// The keys that a mapping has already.
+    keys: HashSet<String>,
 }
 
 impl Loader {
@@ -192,11 +204,8 @@ impl Loader {
                 let Some(node) = self.anchors.get(&anchor) else {
                     return Err(Problem::new(&at, "an alias of what it stands in"));
                 };
-                self.aliased += node.size();
-                if self.aliased > MAX_ALIASED {
-                    return Err(Problem::new(&at, format!("aliases for more than {MAX_ALIASED} nodes in one file")));
-                }
-                let node = node.clone();
+                let node = Node { at, ..node.clone() };
+                self.count(&node)?;
                 self.put(node, 0)
             }
             Event::DocumentStart(_) => {
@@ -207,20 +216,33 @@ impl Loader {
         }
     }
 
+    /// What anchors and aliases make copies of has a bound.
+    fn count(&mut self, node: &Node) -> Result<(), Problem> {
+        self.aliased += node.size();
+        match self.aliased > MAX_ALIASED {
+            true => Err(Problem::new(
+                &node.at,
+                format!("anchors and aliases for more than {MAX_ALIASED} nodes in one file"),
+            )),
+            false => Ok(()),
+        }
+    }
+
     fn begin(&mut self, value: Value, at: Location, anchor: usize) -> Result<(), Problem> {
         if self.open.len() == MAX_DEPTH {
             return Err(Problem::new(&at, format!("nested deeper than {MAX_DEPTH} levels")));
         }
-        self.open.push(Open { node: Node { at, value }, anchor, key: None });
+        self.open.push(Open { node: Node { at, value }, anchor, key: None, keys: HashSet::new() });
         Ok(())
     }
 
     /// A finished node goes where it belongs: to the document, the list or the mapping around it.
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
         if anchor > 0 {
+            self.count(&node)?;
             self.anchors.insert(anchor, node.clone());
         }
-        let Some(Open { node: parent, key, .. }) = self.open.last_mut() else {
+        let Some(Open { node: parent, key, keys, .. }) = self.open.last_mut() else {
             if !node.is_null() {
                 self.documents.push(node);
             }
@@ -228,11 +250,11 @@ impl Loader {
         };
         match (&mut parent.value, key.take()) {
             (Value::Mapping(entries), Some((key, at))) => entries.push(Entry { key, at, value: node }),
-            (Value::Mapping(entries), None) => {
+            (Value::Mapping(_), None) => {
                 let Value::Scalar(text, _) = node.value else {
                     return Err(Problem::new(&node.at, "a key must be text"));
                 };
-                if entries.iter().any(|entry| entry.key == text) {
+                if !keys.insert(text.clone()) {
                     return Err(Problem::new(&node.at, format!("key {text:?} is given twice in one mapping")));
                 }
                 *key = Some((text, node.at));
@@ -282,17 +304,34 @@ fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Scalar {
     {
         return Scalar::Bool;
     }
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return Scalar::String;
+    match number(&text.replace('_', "")) {
+        // To the API server 80.0 is 80, as in JSON.
+        Some(number) if number.fract() == 0.0 && number.abs() < MAX_WHOLE => Scalar::Integer(number as i64),
+        Some(_) => Scalar::Float,
+        None => Scalar::String,
     }
-    // A leading zero is octal to YAML 1.1 and decimal to 1.2: for a number that differs nobody is right.
-    let plain = digits == "0" || !digits.starts_with('0');
-    match text.parse() {
-        Ok(number) if plain => Scalar::Integer(number),
-        _ if digits.chars().any(|c| c.is_ascii_digit()) && text.parse::<f64>().is_ok() => Scalar::Float,
-        _ => Scalar::String,
+}
+
+/// Whole numbers below it are exact as floating point numbers.
+const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// A number as Go's YAML 1.1 reads it: `0x50`, `0b101`, `0o17`, `017` (octal, unless a digit forbids it), `8.5`, `1e3`.
+fn number(text: &str) -> Option<f64> {
+    let (sign, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) => (if text.starts_with('-') { -1.0 } else { 1.0 }, digits),
+        None => (1.0, text),
+    };
+    let radix = |prefix: [&str; 2], radix| {
+        let digits = prefix.iter().find_map(|prefix| digits.strip_prefix(prefix))?;
+        u64::from_str_radix(digits, radix).ok()
+    };
+    let whole = radix(["0x", "0X"], 16).or_else(|| radix(["0b", "0B"], 2)).or_else(|| radix(["0o", "0O"], 8));
+    if let Some(whole) = whole.or_else(|| radix(["0", "0"], 8)) {
+        return Some(sign * whole as f64);
     }
+    let decimal =
+        digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.contains(|c: char| c.is_ascii_digit());
+    digits.parse::<f64>().ok().filter(|_| decimal).map(|number| sign * number)
 }
 
 #[cfg(test)]

@@ -134,6 +134,18 @@ impl fmt::Display for Direction {
 }
 
 impl Policy {
+    /// A policy that no manifest holds.
+    pub fn new(
+        namespace: &str,
+        name: &str,
+        pod_selector: Selector,
+        ingress: Option<Vec<Rule>>,
+        egress: Option<Vec<Rule>>,
+    ) -> Self {
+        let at = Location { file: "(no file)".into(), line: 1, column: 1 };
+        Self { at, namespace: namespace.into(), name: name.into(), pod_selector, ingress, egress, idle: None }
+    }
+
     /// Its rules of one direction; nothing when it does not isolate in that direction.
     pub fn rules(&self, direction: Direction) -> Option<&[Rule]> {
         match direction {
@@ -154,6 +166,11 @@ impl IpBlock {
     /// Whether it holds the address.
     pub fn contains(&self, address: std::net::IpAddr) -> bool {
         self.cidr.contains(&address) && !self.except.iter().any(|hole| hole.contains(&address))
+    }
+
+    /// Whether it holds every IPv4 address, or every IPv6 address.
+    pub(crate) fn is_every_address(&self, v4: bool) -> bool {
+        self.cidr.prefix_len() == 0 && self.except.is_empty() && self.cidr.addr().is_ipv4() == v4
     }
 }
 

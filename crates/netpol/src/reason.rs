@@ -4,7 +4,8 @@
 
 use crate::{
     connections::{Connections, Protocol},
-    evaluator::{Admission, Endpoint, Evaluator, Pair, Side},
+    doubt::Doubt,
+    evaluator::{Admission, Endpoint, Evaluator, IpBlockPods, Pair, Side, Verdict},
     policy::{Direction, Peer, Policy, Port, Rule, Scope, Target},
     selector::{Labels, Requirement, Selector},
     workload::Workload,
@@ -40,7 +41,17 @@ impl Evaluator {
             }
         }
         let subject = self.name(side.subject);
-        parts.extend(side.doubts.iter().map(|doubt| format!("undecided for {subject}: {doubt}")));
+        let undecided = match about {
+            Some((protocol, port)) => side.reach.verdict(protocol, port) == Verdict::Undecided,
+            None => !side.reach.is_decided(),
+        };
+        for doubt in &side.doubts {
+            match doubt {
+                Doubt::SameNode => parts.push(format!("{subject} is open to it all the same: {doubt}")),
+                _ if undecided => parts.push(format!("undecided for {subject}: {doubt}")),
+                _ => {}
+            }
+        }
         parts.join("; ")
     }
 
@@ -108,8 +119,11 @@ impl Evaluator {
             Some(about) => rule.ports.is_empty() || admitted(about),
         };
         let peers = rule.peers.iter().map(|peer| self.peer_miss(policy, peer, side.other));
-        let nearest = peers.min_by_key(|(unmet, _)| *unmet).unwrap_or_default();
-        let (unmet, what) = nearest;
+        let (unmet, what) = peers.min_by_key(|(unmet, _)| *unmet).unwrap_or_default();
+        let what = match rule.peers.len() {
+            0 | 1 => what,
+            count => format!("none of its {count} peers fits; with the nearest, {what}"),
+        };
         let ports = if rule.ports.is_empty() { "every port".to_owned() } else { join(&rule.ports, "and") };
         let ports_miss = match about {
             Some((protocol, port)) => format!("admits {ports} only, not {protocol} {port}"),
@@ -121,9 +135,10 @@ impl Evaluator {
         let sentence = match (unmet, port_matches) {
             (0, true) => return None,
             (0, false) => ports_miss,
-            (_, true) => {
-                format!("matches {}, but {what}", about.map_or(ports, |(protocol, port)| format!("{protocol} {port}")))
-            }
+            (_, true) => match about {
+                Some((protocol, port)) => format!("matches {protocol} {port}, but {what}"),
+                None => format!("admits {ports}, but {what}"),
+            },
             (_, false) => format!("{ports_miss}, and {what}"),
         };
         Some(Miss { unmet: unmet + usize::from(!port_matches), port_matches, sentence })
@@ -145,7 +160,11 @@ impl Evaluator {
                 return (unmet, format!("its addresses must lie in {ip_block}"));
             }
             (Scope::Block { ip_block }, Endpoint::Workload(_)) => {
-                return (1, format!("its addresses must lie in {ip_block}, not those of {name}"));
+                let what = match self.options().ip_block_pods {
+                    IpBlockPods::Ignore => format!("its ipBlock {ip_block} is taken to admit no pod"),
+                    _ => format!("its addresses must lie in {ip_block}, and those of {name} do not"),
+                };
+                return (1, what);
             }
         };
         let Some(workload) = self.workload(other) else { return (1, String::new()) };

@@ -126,7 +126,8 @@ fn read_expression(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Opt
     let mut values = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let path = Path::Item(&values_path, index);
-        if let Some(value) = strict.string(item, &path) {
+        let value = if item.is_null() { Some("") } else { strict.string(item, &path) };
+        if let Some(value) = value {
             check_value(value, |message| strict.refuse(&item.at, &path, message));
             values.push(value.to_owned());
         }
@@ -181,6 +182,11 @@ fn is_qualified(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let outer = |c: char| c.is_ascii_alphanumeric();
     text.len() <= 63 && text.starts_with(outer) && text.ends_with(outer) && text.chars().all(inner)
+}
+
+/// Whether a namespace can be called so: RFC 1123's label.
+pub fn is_namespace_name(text: &str) -> bool {
+    is_dns_label(text, 63)
 }
 
 /// RFC 1123's subdomain, as object names are.

@@ -27,6 +27,8 @@ pub struct Service {
     pub headless: bool,
     /// Its address, if the manifest gives one.
     pub cluster_ip: Option<IpAddr>,
+    /// All its addresses that the manifest gives: in the cluster, external, of a load balancer.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// One of a Service's ports.
@@ -71,6 +73,10 @@ impl Service {
             entries.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
         });
         let address = spec("clusterIP").and_then(Node::text);
+        let listed = ["clusterIPs", "externalIPs"].into_iter().filter_map(spec).flat_map(Node::items);
+        let balancer = object.node.at_path(&["status", "loadBalancer", "ingress"]).map(Node::items).unwrap_or_default();
+        let texts =
+            listed.chain(balancer.iter().filter_map(|item| item.get("ip"))).filter_map(Node::text).chain(address);
         Some(Self {
             at: object.node.at.clone(),
             namespace: object.namespace.as_deref().unwrap_or(namespace).to_owned(),
@@ -80,6 +86,7 @@ impl Service {
             kind: spec("type").and_then(Node::text).unwrap_or("ClusterIP").to_owned(),
             headless: address == Some("None"),
             cluster_ip: address.and_then(|text| text.parse().ok()),
+            addresses: texts.filter_map(|text| text.parse().ok()).collect(),
         })
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct Owner {
 }
 
 /// Labels that controllers put on their pods, each pod or revision its own.
-const GENERATED: [&str; 7] = [
+const GENERATED: [&str; 10] = [
     "pod-template-hash",
     "controller-revision-hash",
     "pod-template-generation",
@@ -60,6 +60,9 @@ const GENERATED: [&str; 7] = [
     "apps.kubernetes.io/pod-index",
     "controller-uid",
     "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-name",
+    "batch.kubernetes.io/job-completion-index",
+    "job-name",
 ];
 
 impl Workload {
@@ -82,7 +85,9 @@ impl Workload {
         let mut addresses: Vec<IpAddr> = listed.chain(single).filter_map(|ip| ip.text()?.parse().ok()).collect();
         addresses.sort();
         addresses.dedup();
-        let replicas = node.at_path(&["spec", "replicas"]).and_then(Node::integer);
+        let job = node.at_path(&["spec", "jobTemplate", "spec"]).or_else(|| node.get("spec"));
+        let count = ["replicas", "parallelism"].iter().find_map(|field| job.and_then(|spec| spec.get(field)));
+        let replicas = count.and_then(Node::integer);
         Some(Self {
             at: node.at.clone(),
             kind: object.kind.clone(),
@@ -106,9 +111,13 @@ impl Workload {
         self.ports.iter().find(|port| port.name == name && port.protocol == protocol).map(|port| port.port)
     }
 
-    /// Its labels without those that its controller made.
-    pub(crate) fn own_labels(&self) -> impl PartialEq + use<'_> {
-        self.labels.iter().filter(|(key, _)| !GENERATED.contains(&key.as_str())).collect::<Vec<_>>()
+    /// Whether no policy can tell their pods apart, the labels aside that a controller makes for each.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let own = |workload: &Self| {
+            let labels = workload.labels.iter().filter(|(key, _)| !GENERATED.contains(&key.as_str()));
+            labels.map(|(key, value)| (key.clone(), value.clone())).collect::<Labels>()
+        };
+        self.host_network == other.host_network && self.ports == other.ports && own(self) == own(other)
     }
 }
 

@@ -9,6 +9,7 @@ use star_netpol::evaluator;
 /// Who may reach whom, and which NetworkPolicy says so: from manifests alone, no cluster needed.
 #[derive(Debug, Parser)]
 #[command(name = "star-policy", version, max_term_width = 120)]
+#[command(after_help = "Example:\n  star-policy explain -f manifests/ client/client http://backend.stars:6379/status")]
 pub struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -48,13 +49,13 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvalArgs {
-    /// A manifest, a folder of them (read to its depth), or - for standard input.
+    /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
     #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true, num_args = 1..)]
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// How to print it.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Output,
 }
 
@@ -84,17 +85,17 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// How to print it.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Output,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// A manifest, a folder of them (read to its depth), or - for standard input.
+    /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
     #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true, num_args = 1..)]
     pub(crate) file: Vec<PathBuf>,
     /// The namespace of what gives none.
-    #[arg(short, long, value_name = "NS", default_value = "default")]
+    #[arg(short, long, value_name = "NS", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 }
 
@@ -102,10 +103,10 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
     /// The namespace of what gives none.
-    #[arg(short, long, value_name = "NS", default_value = "default")]
+    #[arg(short, long, value_name = "NS", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
     /// Whether an ipBlock applies to pods' addresses; networks differ.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub(crate) ipblock_pods: IpBlockPods,
 }
 
@@ -127,6 +128,13 @@ pub(crate) enum IpBlockPods {
     /// What hangs on it is undecided.
     #[default]
     Undecided,
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    match star_netpol::selector::is_namespace_name(text) {
+        true => Ok(text.into()),
+        false => Err("a namespace's name is at most 63 lower-case letters, digits and '-'"),
+    }
 }
 
 impl From<IpBlockPods> for evaluator::Options {

@@ -3,21 +3,23 @@
 use std::{
     collections::BTreeMap,
     io::{BufWriter, Write},
+    path::Path,
     process::ExitCode,
 };
 
 use anstyle::AnsiColor;
+use anyhow::ensure;
 use serde::Serialize;
 use star_netpol::{
     Connections, Evaluator, Matrix,
-    evaluator::{Endpoint, Reach},
+    evaluator::{Endpoint, Reach, Verdict},
 };
 
 use crate::{
     args::{DiffArgs, Output},
     eval::ordered_pairs,
     input,
-    paint::paint,
+    paint::{Paint, TITLE},
 };
 
 /// One pair that changes.
@@ -25,12 +27,16 @@ use crate::{
 struct Change<'e> {
     src: &'e str,
     dst: &'e str,
+    before: Verdict,
+    after: Verdict,
     /// What is surely allowed now and was not.
     opened: Connections,
     /// What was surely allowed and is not now.
     closed: Connections,
     /// What is undecided now and was not.
     undecided: Connections,
+    /// What is surely not allowed now, and was undecided.
+    ruled_out: Connections,
     /// Why what is allowed now is.
     reasons: Vec<String>,
 }
@@ -67,8 +73,12 @@ impl Side {
     }
 }
 
-pub(crate) fn run(args: DiffArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: DiffArgs, paint: Paint, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let DiffArgs { before, after, reading, output } = args;
+    ensure!(
+        before != Path::new("-") || after != Path::new("-"),
+        "standard input can be read once: give BEFORE or AFTER as a file"
+    );
     let (before, mut warnings) = input::evaluator(&[before], &reading)?;
     let (after, more) = input::evaluator(&[after], &reading)?;
     warnings.extend(more.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
@@ -91,7 +101,7 @@ pub(crate) fn run(args: DiffArgs, out: &mut dyn Write) -> anyhow::Result<ExitCod
         }
         Output::Table => {
             input::print_warnings(&warnings);
-            changes.iter().try_for_each(|change| print(change, &mut out))?;
+            changes.iter().try_for_each(|change| print(change, paint, &mut out))?;
         }
     }
     out.flush()?;
@@ -107,25 +117,29 @@ fn change<'e>(src: &'e str, dst: &'e str, old: &Reach, new: &Reach, after: &Side
     Change {
         src,
         dst,
+        before: old.overall(),
+        after: new.overall(),
         opened: new.sure.difference(&old.sure),
         closed: old.sure.difference(&new.sure),
         undecided: open(new).difference(&open(old)),
+        ruled_out: open(old).difference(&new.possible),
         reasons: reasons.unwrap_or_else(|| vec!["one of the two is gone".into()]),
     }
 }
 
-fn print(change: &Change<'_>, out: &mut impl Write) -> std::io::Result<()> {
-    let Change { src, dst, opened, closed, undecided, reasons } = change;
+fn print(change: &Change<'_>, paint: Paint, out: &mut impl Write) -> std::io::Result<()> {
+    let Change { src, dst, before, after, opened, closed, undecided, ruled_out, reasons } = change;
+    let before = paint.verdict(*before, before);
+    let after = paint.verdict(*after, after);
+    writeln!(out, "{}: {before} before, {after} now", paint.text(TITLE, format_args!("{src} -> {dst}")))?;
     let kinds = [
-        ("+", "opens", AnsiColor::Green, opened),
-        ("-", "closes", AnsiColor::Red, closed),
-        ("?", "undecided", AnsiColor::Yellow, undecided),
+        ("+ opens", AnsiColor::Green, opened),
+        ("- closes", AnsiColor::Red, closed),
+        ("- closes, having been undecided,", AnsiColor::Red, ruled_out),
+        ("? makes undecided", AnsiColor::Yellow, undecided),
     ];
-    for (sign, word, colour, connections) in kinds {
-        if !connections.is_none() {
-            let line = format!("{sign} {src} -> {dst} {word}: {connections}");
-            writeln!(out, "{}", paint(colour.on_default(), line))?;
-        }
+    for (words, colour, connections) in kinds.into_iter().filter(|(.., connections)| !connections.is_none()) {
+        writeln!(out, "  {}", paint.text(colour.on_default(), format_args!("{words} {connections}")))?;
     }
     reasons.iter().try_for_each(|reason| writeln!(out, "    {reason}"))
 }

@@ -14,7 +14,7 @@ use star_netpol::{
 use crate::{
     args::{EvalArgs, Output},
     input,
-    paint::{TITLE, paint, style},
+    paint::{Paint, TITLE},
 };
 
 /// One pair as `-o json` prints it.
@@ -67,9 +67,10 @@ pub(crate) fn ordered_pairs(count: usize) -> impl Iterator<Item = (usize, usize)
     (0..count).flat_map(move |source| (0..count).map(move |destination| (source, destination))).filter(|(s, d)| s != d)
 }
 
-pub(crate) fn run(args: EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: EvalArgs, paint: Paint, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let EvalArgs { file, reading, output } = args;
     let (evaluator, warnings) = input::evaluator(&file, &reading)?;
+    input::ensure_workloads(&evaluator, &file)?;
     let names: Vec<_> = evaluator.workloads().iter().map(ToString::to_string).collect();
     let mut out = BufWriter::new(out);
     match output {
@@ -79,18 +80,19 @@ pub(crate) fn run(args: EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCod
         }
         Output::Table => {
             input::print_warnings(&warnings);
-            table(&evaluator, &names, &mut out)?;
+            table(&evaluator, &names, paint, &mut out)?;
         }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(evaluator: &Evaluator, names: &[String], out: &mut impl Write) -> anyhow::Result<()> {
+fn table(evaluator: &Evaluator, names: &[String], paint: Paint, out: &mut impl Write) -> anyhow::Result<()> {
     let matrix = Matrix::new(evaluator);
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("DESTINATION".len());
     let title = format!("{:width$}  {:width$}  {:9}  CONNECTIONS", "SOURCE", "DESTINATION", "VERDICT");
-    writeln!(out, "{}", paint(TITLE, title))?;
+    writeln!(out, "{}", paint.text(TITLE, title))?;
+    let mut undecided = 0;
     for (source, destination) in ordered_pairs(names.len()) {
         let reach = matrix.reach(source, destination);
         let verdict = reach.overall();
@@ -98,9 +100,14 @@ fn table(evaluator: &Evaluator, names: &[String], out: &mut impl Write) -> anyho
             true => String::new(),
             false => format!(", perhaps {}", reach.possible),
         };
-        let painted = paint(style(verdict), format_args!("{verdict:9}"));
+        undecided += usize::from(verdict == Verdict::Undecided);
+        let painted = paint.verdict(verdict, format_args!("{verdict:9}"));
         let (source, destination) = (&names[source], &names[destination]);
         writeln!(out, "{source:width$}  {destination:width$}  {painted}  {}{perhaps}", reach.sure)?;
+    }
+    out.flush()?;
+    if undecided > 0 {
+        eprintln!("star-policy: undecided pairs: {undecided}; star-policy explain says what each hangs on");
     }
     Ok(())
 }

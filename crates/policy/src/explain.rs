@@ -7,10 +7,10 @@ use star_netpol::edge::{Destination, Named};
 use crate::{
     args::ExplainArgs,
     input,
-    paint::{TITLE, paint, style},
+    paint::{Paint, TITLE},
 };
 
-pub(crate) fn run(args: ExplainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: ExplainArgs, paint: Paint, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let ExplainArgs { file, reading, source, destination } = args;
     let from: Destination = source.parse()?;
     let to: Destination = destination.parse()?;
@@ -19,21 +19,14 @@ pub(crate) fn run(args: ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Exit
         "{source:?} is not a source: write NAMESPACE/WORKLOAD or an address, without a port"
     );
     let (evaluator, warnings) = input::evaluator(&file, &reading)?;
+    input::ensure_workloads(&evaluator, &file)?;
     input::print_warnings(&warnings);
     let source = evaluator.endpoint(&from.host, &reading.namespace)?;
     let edge = evaluator.edge(source, &to, &reading.namespace)?;
     let explanation = evaluator.explain(format!("{} -> {destination}", evaluator.name(source)), &edge);
-
-    let verdict = explanation.verdict;
-    writeln!(out, "{}: {}", paint(TITLE, &explanation.edge), paint(style(verdict), verdict))?;
-    for reason in &explanation.reasons {
-        writeln!(out, "  {reason}")?;
-    }
-    for (side, policies) in &explanation.sides {
-        writeln!(out, "\n{}", paint(TITLE, side))?;
-        for line in policies {
-            writeln!(out, "  {line}")?;
-        }
-    }
+    let text = explanation.to_string();
+    let (_, rest) = text.split_once('\n').unwrap_or_default();
+    let verdict = paint.verdict(explanation.verdict, explanation.verdict);
+    write!(out, "{}: {verdict}\n{rest}", paint.text(TITLE, &explanation.edge))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{anyhow, ensure};
 use star_netpol::{Cluster, Evaluator, Problem, manifest};
 
 use crate::args::Reading;
@@ -24,16 +24,19 @@ pub(crate) fn evaluator(files: &[PathBuf], reading: &Reading) -> anyhow::Result<
     });
     let mut cluster = cluster?;
     let warnings = std::mem::take(&mut cluster.warnings);
-    if cluster.workloads.is_empty() {
-        let files = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(anyhow!("no workload in {files}"))
-            .context("nothing to evaluate: give the manifests of the pods as well as the policies");
-    }
     Ok((Evaluator::new(cluster, reading.ipblock_pods.into()), warnings))
+}
+
+/// Refuses to say nothing about nothing.
+pub(crate) fn ensure_workloads(evaluator: &Evaluator, files: &[PathBuf]) -> anyhow::Result<()> {
+    let files = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    let any = !evaluator.workloads().is_empty();
+    ensure!(any, "no workload in {files}: give the manifests of the pods as well as the policies");
+    Ok(())
 }
 
 pub(crate) fn print_warnings(warnings: &[String]) {
     for warning in warnings {
-        anstream::eprintln!("star-policy: warning: {warning}");
+        eprintln!("star-policy: warning: {warning}");
     }
 }

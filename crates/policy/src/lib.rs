@@ -20,19 +20,22 @@ use std::{
 pub use args::Args;
 use args::Command;
 use clap::CommandFactory as _;
+pub use paint::Paint;
 
 /// Does what was typed; the exit code says what a script needs to know.
 ///
 /// # Errors
 /// Input that cannot be read or is refused, and output that cannot be written.
-pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub fn run(args: Args, paint: Paint, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Eval(args) => eval::run(args, out),
-        Command::Explain(args) => explain::run(args, out),
-        Command::Diff(args) => diff::run(args, out),
+        Command::Eval(args) => eval::run(args, paint, out),
+        Command::Explain(args) => explain::run(args, paint, out),
+        Command::Diff(args) => diff::run(args, paint, out),
         Command::Check(args) => check::run(args, out),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "star-policy", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "star-policy", &mut script);
+            out.write_all(&script)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,17 +1,18 @@
 //! Who may reach whom, and which NetworkPolicy says so.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::Parser;
-use star_policy::{Args, run};
+use star_policy::{Args, Paint, run};
 
 fn main() -> ExitCode {
-    match run(Args::parse(), &mut anstream::stdout().lock()) {
+    let stdout = io::stdout();
+    match run(Args::parse(), Paint::on(&stdout), &mut stdout.lock()) {
         Ok(code) => code,
         // Whoever reads the output has read enough.
         Err(error) if star_policy::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("star-policy: {error:#}");
+            eprintln!("star-policy: {error:#}");
             ExitCode::from(2)
         }
     }

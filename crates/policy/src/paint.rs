@@ -1,11 +1,36 @@
-//! Colours; the stream leaves them out where nobody sees them.
+//! Colours, where somebody sees them.
 
 use std::fmt::Display;
 
+use anstream::{AutoStream, ColorChoice, stream::RawStream};
 use anstyle::{AnsiColor, Style};
 use star_netpol::evaluator::Verdict;
 
-pub(crate) fn style(verdict: Verdict) -> Style {
+pub(crate) const TITLE: Style = Style::new().bold();
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug)]
+pub struct Paint(bool);
+
+impl Paint {
+    /// Colours on a terminal, and none in a pipe; `NO_COLOR` and its like are heeded.
+    pub fn on(stream: &impl RawStream) -> Self {
+        Self(AutoStream::choice(stream) != ColorChoice::Never)
+    }
+
+    pub(crate) fn text(self, style: Style, text: impl Display) -> String {
+        match self.0 {
+            true => format!("{style}{text}{style:#}"),
+            false => text.to_string(),
+        }
+    }
+
+    pub(crate) fn verdict(self, verdict: Verdict, text: impl Display) -> String {
+        self.text(style(verdict), text)
+    }
+}
+
+fn style(verdict: Verdict) -> Style {
     let colour = match verdict {
         Verdict::Allowed => AnsiColor::Green,
         Verdict::Denied => AnsiColor::Red,
@@ -13,10 +38,4 @@ pub(crate) fn style(verdict: Verdict) -> Style {
         Verdict::Undecided => AnsiColor::Yellow,
     };
     colour.on_default()
-}
-
-pub(crate) const TITLE: Style = Style::new().bold();
-
-pub(crate) fn paint(style: Style, text: impl Display) -> String {
-    format!("{style}{text}{style:#}")
 }

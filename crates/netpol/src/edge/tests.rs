@@ -1,1 +1,161 @@
+use super::{Destination, EndError, Named};
+use crate::{Cluster, Evaluator, Protocol, evaluator::Verdict, manifest::parse};
 
+#[track_caller]
+fn reads(text: &str, host: Named, port: Option<u16>, protocol: Protocol) {
+    assert_eq!(text.parse(), Ok(Destination { host, port, protocol }), "{text}");
+}
+
+#[test]
+fn an_end_is_read_in_all_its_forms() {
+    let workload =
+        |namespace: &str, name: &str| Named::Workload { namespace: Some(namespace.into()), name: name.into() };
+    let dns = |name: &str| Named::Dns(name.into());
+    let address = |text: &str| Named::Address(text.parse().unwrap());
+    reads("stars/backend", workload("stars", "backend"), None, Protocol::Tcp);
+    reads("stars/backend:6379", workload("stars", "backend"), Some(6379), Protocol::Tcp);
+    reads("stars/backend:53/udp", workload("stars", "backend"), Some(53), Protocol::Udp);
+    reads("stars/statefulset/db:1/SCTP", workload("stars", "statefulset/db"), Some(1), Protocol::Sctp);
+    reads("backend", Named::Workload { namespace: None, name: "backend".into() }, None, Protocol::Tcp);
+    reads("backend.stars:80", dns("backend.stars"), Some(80), Protocol::Tcp);
+    reads("10.0.0.7", address("10.0.0.7"), None, Protocol::Tcp);
+    reads("10.0.0.7:53/UDP", address("10.0.0.7"), Some(53), Protocol::Udp);
+    reads("fd00::7", address("fd00::7"), None, Protocol::Tcp);
+    reads("[fd00::7]:80", address("fd00::7"), Some(80), Protocol::Tcp);
+    reads("http://backend.stars:6379/status?x=1", dns("backend.stars"), Some(6379), Protocol::Tcp);
+    reads("https://web/", dns("web"), Some(443), Protocol::Tcp);
+    reads("http://[fd00::7]/", address("fd00::7"), Some(80), Protocol::Tcp);
+}
+
+#[test]
+fn an_end_that_cannot_be_understood_is_refused() {
+    for text in ["", "/", "a/", "/b", "a b", "http://", "foo://bar", "[fd00::7", "x::y:80"] {
+        assert_eq!(text.parse::<Destination>(), Err(EndError::Form(text.into())), "{text}");
+    }
+    for (text, port) in
+        [("a/b:0", "0"), ("a/b:65536", "65536"), ("a/b:http", "http"), ("a/b:80/icmp", "80/icmp"), ("a/b:", "")]
+    {
+        assert_eq!(text.parse::<Destination>(), Err(EndError::Port(port.into())), "{text}");
+    }
+}
+
+fn evaluator(manifests: &str) -> Evaluator {
+    Evaluator::new(Cluster::new(&parse(&"t.yaml".into(), manifests).unwrap(), "default").unwrap(), Default::default())
+}
+
+#[test]
+fn an_unknown_workload_is_told_with_the_nearest() {
+    let pod =
+        |name: &str| format!("---\n{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: stars}}}}\n");
+    let evaluator = evaluator(&format!("{}{}{}", pod("backend"), pod("frontend"), pod("z")));
+    let unknown =
+        |name: &str| evaluator.endpoint(&name.parse::<Destination>().unwrap().host, "stars").unwrap_err().to_string();
+    assert_eq!(unknown("stars/backen"), "the manifests have no workload stars/backen: did you mean stars/backend?");
+    assert_eq!(unknown("frontent"), "the manifests have no workload stars/frontent: did you mean stars/frontend?");
+    assert_eq!(
+        unknown("other/thing"),
+        "the manifests have no workload other/thing: star-policy eval lists the 3 that there are"
+    );
+}
+
+#[test]
+fn a_service_of_several_ports_wants_one_named() {
+    let evaluator = evaluator(
+        "
+{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {a: b}}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: two}, spec: {selector: {a: b}, ports: [{port: 80}, {port: 81}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: hand}, spec: {ports: [{port: 80}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: alias}, spec: {type: ExternalName, externalName: example.org}}
+",
+    );
+    let source = evaluator.endpoint(&Named::Workload { namespace: None, name: "b".into() }, "default").unwrap();
+    let edge = |to: &str| evaluator.edge(source, &to.parse().unwrap(), "default");
+    let error = edge("two.default").unwrap_err().to_string();
+    assert_eq!(error, "Service two.default has ports 80 and 81: say which, as in two.default:80");
+    let reason = |to: &str| edge(to).unwrap().reasons.join("; ");
+    assert_eq!(reason("two.default:80/UDP"), "Service default/two has no UDP port 80");
+    assert_eq!(reason("hand.default:80"), "Service default/hand has no selector: its endpoints are given by hand");
+    assert_eq!(reason("alias.default:80"), "Service default/alias is another name for a host outside of the manifests");
+    assert_eq!(
+        reason("example.org:80"),
+        "the manifests have no Service that the name example.org means: its address is not known"
+    );
+}
+
+/// `a` in namespace `x`, `web` in `y` behind Service `web`, and policies.
+fn named(policies: &str) -> Evaluator {
+    evaluator(&format!("
+{{apiVersion: v1, kind: Pod, metadata: {{name: a, namespace: x}}}}
+---
+{{apiVersion: v1, kind: Pod, metadata: {{name: web, namespace: y, labels: {{app: web}}}}}}
+---
+{{apiVersion: v1, kind: Service, metadata: {{name: web, namespace: y}}, spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}}}
+---
+{policies}"))
+}
+
+fn policy(namespace: &str, spec: &str) -> String {
+    format!(
+        "---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p, namespace: {namespace}}}, spec: {spec}}}\n"
+    )
+}
+
+#[test]
+fn a_look_up_that_is_undecided_leaves_open_only_what_the_edge_does_not_close() {
+    let perhaps_dns = policy(
+        "x",
+        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.96.0.10/32}}]}, {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: y}}}]}]}",
+    );
+    let verdict = |policies: &str| {
+        let evaluator = named(policies);
+        let source =
+            evaluator.endpoint(&Named::Workload { namespace: Some("x".into()), name: "a".into() }, "x").unwrap();
+        let edge = evaluator.edge(source, &"http://web.y/".parse().unwrap(), "x").unwrap();
+        (edge.verdict, edge.reasons[0].clone())
+    };
+    let (open, reason) = verdict(&perhaps_dns);
+    assert_eq!(open, Verdict::Undecided);
+    assert_eq!(
+        reason,
+        "whether x/a resolves any name hangs on whether it may ask the cluster's DNS (kube-system/kube-dns on UDP 53)"
+    );
+    let closed = policy("y", "{podSelector: {}}");
+    assert_eq!(verdict(&format!("{perhaps_dns}{closed}")).0, Verdict::Denied);
+}
+
+#[test]
+fn an_open_way_to_dns_is_told_without_a_warning() {
+    let evaluator = named("");
+    let source = evaluator.endpoint(&Named::Workload { namespace: Some("x".into()), name: "a".into() }, "x").unwrap();
+    let dns = evaluator.dns_edge(source);
+    assert_eq!(
+        (dns.verdict, dns.reasons),
+        (Verdict::Allowed, vec!["egress of x/a is open".into(), "ingress of kube-system/kube-dns is open".into()])
+    );
+}
+
+#[test]
+fn the_port_of_dns_is_where_its_service_leads_udp_53() {
+    let dns = "
+{apiVersion: v1, kind: Pod, metadata: {name: dns, namespace: kube-system, labels: {k8s-app: kube-dns}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: kube-dns, namespace: kube-system}, spec: {selector: {k8s-app: kube-dns}, ports: [{port: 53, targetPort: 1}, {port: 54, protocol: UDP, targetPort: 2}, {port: 53, protocol: UDP, targetPort: 5353}]}}
+";
+    let evaluator = named(dns);
+    let source = evaluator.endpoint(&Named::Workload { namespace: Some("x".into()), name: "a".into() }, "x").unwrap();
+    assert_eq!(evaluator.dns_edge(source).pairs[0].1, Some((Protocol::Udp, 5353)));
+}
+
+#[test]
+fn a_pod_and_itself_is_told_as_such() {
+    let evaluator = named(&policy("x", "{podSelector: {}, policyTypes: [Ingress, Egress]}"));
+    let source = evaluator.endpoint(&Named::Workload { namespace: Some("x".into()), name: "a".into() }, "x").unwrap();
+    let reasons = |to: &str| evaluator.edge(source, &to.parse().unwrap(), "x").unwrap().reasons;
+    assert_eq!(reasons("x/a:80"), ["x/a always reaches itself"]);
+    assert_eq!(reasons("y/web:80").len(), 2);
+}

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use std::{fs, os::unix::fs::symlink};
+
 use super::{Object, parse, read};
 
 fn kinds(text: &str) -> Vec<String> {
@@ -56,7 +58,34 @@ fn a_folder_is_read_to_its_depth_in_the_order_of_paths() {
 
 #[test]
 fn what_cannot_be_read_is_named() {
-    assert!(read(Path::new("no/such.yaml")).unwrap_err().to_string().starts_with("no/such.yaml: "));
+    assert!(read(Path::new("no/such.yaml")).unwrap_err().to_string().starts_with("no/such.yaml cannot be read"));
     let empty = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    assert!(read(&empty).unwrap_err().to_string().ends_with("src: no file ending in .yaml, .yml or .json"));
+    assert!(read(&empty).unwrap_err().to_string().ends_with("src holds no file ending in .yaml, .yml or .json"));
+}
+
+#[test]
+fn in_a_folder_other_documents_are_objects_without_kind_and_nothing_is_left_out_in_silence() {
+    let folder = std::env::temp_dir().join(format!("star-manifests-{}", std::process::id()));
+    fs::create_dir_all(folder.join(".hidden")).unwrap();
+    fs::write(folder.join("values.yaml"), "replicas: 2\n").unwrap();
+    fs::write(folder.join("notes.txt"), "a: [").unwrap();
+    fs::write(folder.join(".hidden/x.yaml"), "a: [").unwrap();
+    fs::write(folder.join("pod.json"), "{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"a\"}}")
+        .unwrap();
+    let kinds: Vec<_> = read(&folder).unwrap().into_iter().map(|object| object.kind).collect();
+    assert_eq!(kinds, ["Pod".to_owned(), format!("document without kind in {}/values.yaml", folder.display())]);
+    symlink("/nonexistent", folder.join("policy.yaml")).unwrap();
+    let error = read(&folder).unwrap_err().to_string();
+    fs::write(folder.join("utf16.yml"), [0xff, 0xfe, b'a', 0]).unwrap();
+    fs::remove_file(folder.join("policy.yaml")).unwrap();
+    let encoded = read(&folder).unwrap_err().to_string();
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(error.ends_with("/policy.yaml cannot be read"), "{error}");
+    assert!(encoded.ends_with("/utf16.yml is not UTF-8 text: save it as UTF-8"), "{encoded}");
+}
+
+#[test]
+fn items_that_are_no_list_are_refused() {
+    let refused = parse(&"t.yaml".into(), "{kind: List, apiVersion: v1, items: {a: b}}").unwrap_err();
+    assert_eq!(refused.to_string(), "t.yaml:1:37: items must be a list, and is a mapping");
 }

@@ -7,6 +7,7 @@ use super::{Direction, IpBlock, Peer, Policy, Port, Rule, Scope, Target};
 use crate::{
     connections::Protocol,
     location::{Location, Problem},
+    manifest,
     node::{Node, Scalar, Value},
     selector::{Selector, is_dns_label, is_subdomain, read_labels},
     strict::{Path, Strict},
@@ -40,7 +41,7 @@ impl Policy {
         let mut problems = Vec::new();
         let given = |field| node.at_path(&["metadata", field]).and_then(Node::text);
         let namespace = given("namespace").unwrap_or(namespace).to_owned();
-        let name = given("name").unwrap_or_default().to_owned();
+        let name = manifest::name(node);
         let object = format!("NetworkPolicy {namespace}/{}", if name.is_empty() { "without a name" } else { &name });
         let mut strict = Strict { object: &object, problems: &mut problems };
         // `status` was part of the API from 1.24 to 1.27, and is in exports of that time.
@@ -61,15 +62,18 @@ fn read_metadata(node: &Node, namespace: &str, name: &str, strict: &mut Strict<'
         strict.fields(metadata, &path, &METADATA);
     }
     let at = |field| metadata.get(field).map_or(&metadata.at, |value| &value.at);
-    let generated = metadata.get("generateName").is_some();
     for field in ["name", "namespace"] {
         if let Some(value) = metadata.get(field) {
             strict.string(value, &Path::Field(&path, field));
         }
     }
-    if name.is_empty() && !generated {
-        strict.refuse(at("name"), &Path::Field(&path, "name"), "required");
-    } else if !name.is_empty() && !is_subdomain(name) {
+    if name.is_empty() {
+        strict.refuse(
+            at("name"),
+            &Path::Field(&path, "name"),
+            "required: a policy has a name of its own in its namespace",
+        );
+    } else if !is_subdomain(name) {
         let message = format_args!("{name:?} is not a name: lower-case letters, digits, '-' and '.' between them");
         strict.refuse(at("name"), &Path::Field(&path, "name"), message);
     }

@@ -1,0 +1,117 @@
+//! The second terminal: asks a running lab, and prints what it says.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use star_netpol::manifest;
+
+use crate::args::{ApplyArgs, Command, DeleteArgs, DescribeArgs, ExecArgs, GetArgs, LogArgs, PodArgs, WalkArgs};
+use crate::control::{self, Answer, Request};
+use crate::walk;
+
+/// How long a lab may take to end.
+const END: Duration = Duration::from_secs(10);
+
+/// Between two looks at a log that is followed.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Asks a running lab for what `command` wants, and prints what it says.
+///
+/// # Errors
+///
+/// When no lab answers.
+pub(crate) fn ask(command: Command) -> anyhow::Result<ExitCode> {
+    let namespaced = |namespace: Option<String>| namespace.unwrap_or_else(|| "default".to_owned());
+    let (request, which) = match command {
+        Command::Apply(ApplyArgs { filenames, namespace, which }) => {
+            (Request::Apply { files: texts(&filenames)?, namespace }, which)
+        }
+        Command::Delete(DeleteArgs { kind: Some(kind), names, filenames: _, namespace, which }) => {
+            (Request::DeleteNamed { kind, names, namespace: namespaced(namespace) }, which)
+        }
+        Command::Delete(DeleteArgs { kind: None, names: _, filenames, namespace, which }) => {
+            (Request::Delete { files: texts(&filenames)?, namespace }, which)
+        }
+        Command::Get(GetArgs { kind, names, namespace, all_namespaces, output, which }) => {
+            let namespace = (!all_namespaces).then_some(namespace);
+            (Request::Get { kind, names, namespace, output: output.unwrap_or_default() }, which)
+        }
+        Command::Describe(DescribeArgs { kind, names, namespace, which }) => {
+            (Request::Describe { kind, names, namespace }, which)
+        }
+        Command::Exec(ExecArgs { pod, namespace, command, which }) => {
+            (Request::Exec { pod, command, namespace }, which)
+        }
+        Command::Kill(PodArgs { pod, which }) => (Request::Kill(pod), which),
+        Command::Start(PodArgs { pod, which }) => (Request::Start(pod), which),
+        Command::Logs(args) => return logs(args),
+        Command::Walk(WalkArgs { no_pause, which }) => return walk::walk(which.lab, !no_pause),
+        Command::Down(which) => return down(which.lab),
+        Command::Up(_) => bail!("a lab is started before its runtime"),
+    };
+    let Answer { told, warned, refused, code, enforced_ns: _ } = say(which.lab, &request)?;
+    print!("{told}");
+    for line in warned.iter().chain(&refused) {
+        eprintln!("{line}");
+    }
+    Ok(code.map_or(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }, ExitCode::from))
+}
+
+/// Says `request` to the lab `lab`, or to the only one that runs.
+///
+/// # Errors
+///
+/// When it does not answer.
+pub(crate) fn say(lab: Option<u32>, request: &Request) -> anyhow::Result<Answer> {
+    let (pid, socket) = control::find(lab)?;
+    control::ask(&socket, request).with_context(|| format!("the lab {pid}"))
+}
+
+fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<control::File>> {
+    let mut files = Vec::new();
+    for path in paths {
+        files.extend(manifest::texts(path)?);
+    }
+    Ok(files)
+}
+
+fn logs(LogArgs { pod, container, namespace, follow, which }: LogArgs) -> anyhow::Result<ExitCode> {
+    let Answer { told, refused, .. } = say(which.lab, &Request::Log { pod, container, namespace })?;
+    if !refused.is_empty() {
+        eprintln!("{}", refused.join("\n"));
+        return Ok(ExitCode::FAILURE);
+    }
+    let path = Path::new(&told);
+    let mut log = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut text = Vec::new();
+    loop {
+        text.clear();
+        log.read_to_end(&mut text)?;
+        std::io::stdout().write_all(&text)?;
+        std::io::stdout().flush()?;
+        // It is gone when the lab is.
+        if !follow || !path.exists() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// Asks the lab to end, and waits until it has.
+fn down(lab: Option<u32>) -> anyhow::Result<ExitCode> {
+    let (pid, _) = control::find(lab)?;
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw).context("no process id")?;
+    let process = pidfd_open(process, PidfdFlags::empty()).with_context(|| format!("the lab {pid} is gone"))?;
+    pidfd_send_signal(&process, Signal::TERM).with_context(|| format!("the lab {pid} cannot be asked to end"))?;
+    let deadline = END.try_into().context("a deadline out of range")?;
+    let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&deadline)).context("cannot wait for it")?;
+    ensure!(ended > 0, "the lab {pid} has not ended within {END:?}");
+    println!("lab {pid} ended");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,141 @@
+//! What an image runs: the programs that this one can be, and what their images would hold.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use star_netpol::node::Node;
+use star_netpol::workload::Workload;
+
+use crate::pod::{Container, RestartPolicy};
+
+/// Files that images of ours hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    /// The lab's three probes, which the collector's image knows.
+    pub(crate) resources: PathBuf,
+    /// What the cluster's DNS answers.
+    pub(crate) names: PathBuf,
+}
+
+/// An image's own command, as a Dockerfile's ENTRYPOINT and CMD.
+struct Image {
+    program: &'static str,
+    arguments: Vec<String>,
+}
+
+impl Files {
+    /// An image by its reference: `star-probe:0.1.0`, `calico/star-collect:v0.1.0`, `registry.example/star-probe@sha256:…`.
+    fn image(&self, reference: &str) -> Option<Image> {
+        let last = reference.rsplit('/').next()?;
+        let file = |flag: &str, path: &PathBuf| vec![format!("--{flag}={}", path.display())];
+        match last.split([':', '@']).next()? {
+            "star-probe" => Some(Image { program: "probe", arguments: Vec::new() }),
+            "star-collect" => Some(Image { program: "collect", arguments: file("resources-file", &self.resources) }),
+            "star-lab-dns" => Some(Image { program: "dns", arguments: file("names", &self.names) }),
+            _ => None,
+        }
+    }
+}
+
+/// The program that a command calls by its name or path: `probe`, `/star-probe`.
+pub(crate) fn called(command: &str) -> Option<&'static str> {
+    let name = command.rsplit('/').next()?;
+    let name = name.strip_prefix("star-").unwrap_or(name);
+    ["probe", "collect", "dns"].into_iter().find(|program| *program == name)
+}
+
+/// What a workload's pods are to run.
+///
+/// # Errors
+///
+/// What only a container could: a line each.
+pub(crate) fn containers(workload: &Workload, files: &Files) -> Result<Vec<Container>, Vec<String>> {
+    let spec = |field: &str| workload.template.at_path(&["spec", field]);
+    let mut refused = Vec::new();
+    if let Some(initial) = spec("initContainers").filter(|list| !list.items().is_empty()) {
+        refused.push(format!("error: {}: {workload}: star-lab runs no initContainers; leave them out", initial.at));
+    }
+    let restart = match spec("restartPolicy").and_then(Node::text) {
+        Some("Never") => RestartPolicy::Never,
+        Some("OnFailure") => RestartPolicy::OnFailure,
+        _ => RestartPolicy::Always,
+    };
+    let mut containers = Vec::new();
+    for node in spec("containers").map(Node::items).unwrap_or_default() {
+        match container(node, files, restart) {
+            Ok(container) => containers.push(container),
+            Err((at, what)) => refused.push(format!("error: {}: {workload}: {what}", at.at)),
+        }
+    }
+    if containers.is_empty() && refused.is_empty() {
+        refused.push(format!("error: {}: {workload} has no containers", workload.at));
+    }
+    if refused.is_empty() { Ok(containers) } else { Err(refused) }
+}
+
+fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Result<Container, (&'n Node, String)> {
+    let text = |field: &str| node.get(field).and_then(Node::text).unwrap_or_default();
+    let list = |field: &str| -> Option<Vec<String>> {
+        Some(node.get(field)?.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect())
+    };
+    let at = |field: &str| node.get(field).unwrap_or(node);
+    let reference = text("image");
+    let Some(Image { program, arguments }) = files.image(reference) else {
+        let what = format!(
+            "star-lab cannot run the image {reference:?}, only star-probe and star-collect (calico/star-* too)"
+        );
+        return Err((at("image"), what));
+    };
+    let (command, args) = (list("command").unwrap_or_default(), list("args"));
+    let arguments = match command.split_first() {
+        None => args.unwrap_or(arguments),
+        Some((first, rest)) => {
+            if called(first) != Some(program) {
+                return Err((
+                    at("command"),
+                    format!("the image {reference:?} has no program {first:?}, only {program}"),
+                ));
+            }
+            [rest, &args.unwrap_or_default()].concat()
+        }
+    };
+    let mut environment = Vec::new();
+    for variable in node.get("env").map(Node::items).unwrap_or_default() {
+        let name = variable.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+        let field = variable.at_path(&["valueFrom", "fieldRef", "fieldPath"]).and_then(Node::text);
+        let value = match (variable.get("valueFrom"), field) {
+            (None, _) => variable.get("value").and_then(Node::text).unwrap_or_default().to_owned(),
+            // Known once there is a pod.
+            (_, Some(field @ ("metadata.name" | "metadata.namespace" | "status.podIP"))) => format!("$({field})"),
+            (Some(source), _) => {
+                let what =
+                    format!("star-lab cannot tell {name}: it knows metadata.name, metadata.namespace and status.podIP");
+                return Err((source, what));
+            }
+        };
+        environment.push((name, value));
+    }
+    let command = std::iter::once(program.to_owned()).chain(arguments).collect();
+    let image = reference.to_owned();
+    Ok(Container { name: text("name").to_owned(), image, command, environment, restart })
+}
+
+impl Container {
+    /// Fills in what depends on the pod: fields in the environment, then `$(NAME)` in the command, as Kubernetes does.
+    pub(crate) fn know_the_pod(&mut self, pod: &str, namespace: &str, address: Ipv4Addr) {
+        let address = address.to_string();
+        let fields = [("metadata.name", pod), ("metadata.namespace", namespace), ("status.podIP", &*address)];
+        for (_, value) in &mut self.environment {
+            for (field, known) in fields {
+                if *value == format!("$({field})") {
+                    known.clone_into(value);
+                }
+            }
+        }
+        for argument in &mut self.command {
+            for (name, value) in &self.environment {
+                *argument = argument.replace(&format!("$({name})"), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Services on their own addresses: each connection to one is sent to a pod that it selects, before policies see it.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use crate::fabric::NODE;
+use crate::nft::{Batch, Hook, Rule, Side, Transport, Verdict};
+
+/// Where Services have their addresses, as kubeadm has it: the network and its prefix length.
+pub(crate) const ADDRESSES: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 96, 0, 0), 12);
+
+/// The DNS Service's address, as kubeadm has it.
+pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
+
+/// Whether an address may be a Service's.
+pub(crate) fn contains(address: Ipv4Addr) -> bool {
+    let (network, prefix) = ADDRESSES;
+    (address.to_bits() ^ network.to_bits()) >> (32 - prefix) == 0
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Port {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) transport: Transport,
+    pub(crate) port: u16,
+    /// The pods that answer, each with the port that it answers on.
+    pub(crate) endpoints: Vec<SocketAddrV4>,
+}
+
+/// The order of hooks, as nftables names it.
+const DESTINATION_NAT: i32 = -100;
+const AFTER_DESTINATION_NAT: i32 = -90;
+const SOURCE_NAT: i32 = 100;
+
+/// Has `batch` replace all translation by that of `ports`, for the pods at `pods`.
+pub(crate) fn translate(batch: &mut Batch, ports: &[Port], pods: &[Ipv4Addr]) {
+    batch.chain("services");
+    batch.flush("services");
+    for (name, hook) in [("translate", Hook::Prerouting), ("translate-own", Hook::Output)] {
+        batch.base_chain(name, "nat", hook, DESTINATION_NAT);
+        batch.flush(name);
+        batch.rule(name, Rule::new().verdict(Verdict::Jump("services")));
+    }
+    for port in ports {
+        for (before, endpoint) in port.endpoints.iter().enumerate() {
+            let service = Rule::new().address(Side::Destination, port.address).transport(port.transport);
+            let service = service.ports(port.port..=port.port);
+            // Each gets its share of what those before it have left.
+            let left = (port.endpoints.len() - before) as u32;
+            let chosen = if left > 1 { service.one_in(left) } else { service };
+            batch.rule("services", chosen.to(*endpoint.ip(), endpoint.port()));
+        }
+    }
+    // Still to a Service: nothing is selected, or it has no such port.
+    for (name, hook) in [("refuse", Hook::Prerouting), ("refuse-own", Hook::Output)] {
+        batch.base_chain(name, "filter", hook, AFTER_DESTINATION_NAT);
+        batch.flush(name);
+        batch.rule(name, Rule::new().within(Side::Destination, ADDRESSES.0, ADDRESSES.1).refuse());
+    }
+    // A pod that a Service sends to itself would answer itself directly, and wait for the Service's answer in vain.
+    batch.base_chain("masquerade", "nat", Hook::Postrouting, SOURCE_NAT);
+    batch.flush("masquerade");
+    for pod in pods {
+        batch.rule("masquerade", Rule::new().address(Side::Source, *pod).address(Side::Destination, *pod).from(NODE));
+    }
+}

@@ -1,0 +1,294 @@
+//! What a small cluster must do: Services, replicas, names, `kubectl`'s words, and to end without a trace.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "support/lab.rs"]
+mod lab;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use lab::{Lab, User, is_alive, program, users, wait};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const OPEN: &str =
+    "B>F:reachable B>B:reachable B>C:reachable C>F:reachable C>B:reachable F>F:reachable F>B:reachable F>C:reachable";
+
+/// Three replicas behind a Service, whose port 80 leads to the pods' port of that name.
+const ECHO: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec: {selector: {app: echo}, ports: [{port: 80, targetPort: web}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: echo}
+spec:
+  replicas: 3
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      containers:
+        - {name: echo, image: star-probe, args: [--http-port=8080, --urls=], ports: [{name: web, containerPort: 8080}]}
+";
+
+fn signal(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// The network namespaces that processes are in.
+fn networks(pids: &[i32]) -> BTreeSet<String> {
+    let network = |pid: &i32| Some(fs::read_link(format!("/proc/{pid}/ns/net")).ok()?.to_str()?.to_owned());
+    pids.iter().filter_map(network).collect()
+}
+
+/// Every process of this machine that can be seen.
+fn everybody() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+#[test]
+fn a_service_leads_to_the_pods_that_run_and_refuses_when_there_is_none() {
+    let lab = Lab::start("service", User::Me, &[]);
+    lab.apply(ECHO);
+    let check = || lab.check("client", "deploy/client", "http://echo.default/status");
+    // The pod's process may not listen yet.
+    wait(|| check() == "reachable", check);
+    assert_eq!(lab.check("client", "deploy/client", "http://echo.default:8080/status"), "connection_refused");
+    lab.ok(&["kill", "echo-0"]);
+    lab.ok(&["kill", "echo-2"]);
+    for _ in 0..12 {
+        assert_eq!(check(), "reachable");
+    }
+    lab.ok(&["kill", "echo-1"]);
+    assert_eq!(check(), "connection_refused");
+    lab.ok(&["start", "echo-0"]);
+    wait(|| check() == "reachable", check);
+    assert_eq!(lab.check("client", "deploy/client", "http://eccho.default/status"), "dns_failed");
+}
+
+#[test]
+fn replicas_come_and_go_with_the_manifest() {
+    let lab = Lab::start("replicas", User::Me, &[]);
+    let names = || lab.ok(&["get", "pods", "-o", "name"]).lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lab.apply(ECHO), "service/echo created\nstatefulset.apps/echo created\n");
+    assert_eq!(names(), ["pod/echo-0", "pod/echo-1", "pod/echo-2"]);
+    assert_eq!(lab.apply(ECHO), "service/echo unchanged\nstatefulset.apps/echo unchanged\n");
+    let fewer = ECHO.replace("replicas: 3", "replicas: 1");
+    assert_eq!(lab.apply(&fewer), "service/echo unchanged\nstatefulset.apps/echo configured\n");
+    assert_eq!(names(), ["pod/echo-0"]);
+    // A headless Service's name means its pods.
+    lab.apply(&ECHO.replace("spec: {selector", "spec: {clusterIP: None, selector"));
+    let check = || lab.check("client", "deploy/client", "http://echo.default:8080/status");
+    wait(|| check() == "reachable", check);
+    lab.apply(
+        "{apiVersion: batch/v1, kind: Job, metadata: {name: once}, spec: {template: {spec: {restartPolicy: Never, \
+               containers: [{name: once, image: star-probe, args: [check, 'echo:8080']}]}}}}",
+    );
+    let once = || lab.ok(&["get", "pods"]).lines().find(|line| line.starts_with("once-")).unwrap().to_owned();
+    wait(|| once().contains("0/1     Completed   0"), once);
+    lab.ok(&["delete", "svc", "echo"]);
+    assert_eq!(check(), "dns_failed");
+}
+
+#[test]
+fn objects_are_shown_as_kubectl_shows_them() {
+    let lab = Lab::start("shown", User::Me, &[]);
+    lab.wait_for(OPEN);
+    let policies = format!("{}/../../manifests/policies", env!("CARGO_MANIFEST_DIR"));
+    lab.ok(&["apply", "-f", &policies]);
+    // Ages, addresses' last parts and the page's port are others each time.
+    let columns = |told: &str| -> Vec<String> {
+        told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    let policies = columns(&lab.ok(&["get", "netpol", "-n", "stars"]));
+    assert_eq!(policies[0], "NAME POD-SELECTOR AGE");
+    assert!(policies[1].starts_with("allow-ui <none> ") && policies[2].starts_with("backend-policy role=backend "));
+    let services = columns(&lab.ok(&["get", "svc", "-A", "-o", "wide"]));
+    assert_eq!(services[0], "NAMESPACE NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S) AGE SELECTOR");
+    let port = lab.page.rsplit(':').next().unwrap();
+    let page = services.iter().find(|line| line.starts_with("management-ui ")).unwrap();
+    assert!(page.contains(&format!(" LoadBalancer 10.96.0.11 127.0.0.1 80:{port}/TCP ")), "{page}");
+    let pods = columns(&lab.ok(&["get", "pods", "-n", "client", "-o", "wide"]));
+    assert_eq!(pods[0], "NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES");
+    assert!(pods[1].contains(" 1/1 Running 0 ") && pods[1].ends_with(" star-lab <none> <none>"), "{}", pods[1]);
+    let json: Value =
+        serde_json::from_str(&lab.ok(&["get", "netpol", "-n", "stars", "frontend-policy", "-o", "json"])).unwrap();
+    assert_eq!(json["spec"]["ingress"][0]["ports"][0]["port"], 80);
+    let described = lab.ok(&["describe", "netpol", "-n", "stars", "frontend-policy"]);
+    for part in
+        ["  PodSelector:     role=frontend\n", "    To Port: 80/TCP\n", "      NamespaceSelector: role=client\n"]
+    {
+        assert!(described.contains(part), "{described}");
+    }
+    let deny = format!("{}/../../manifests/policies/default-deny.yaml", env!("CARGO_MANIFEST_DIR"));
+    let warned = lab.say(&["apply", "-n", "management-ui", "-f", &deny]).stderr;
+    assert!(
+        String::from_utf8(warned).unwrap().contains(&format!("star-lab shows it at http://{}/ all the same", lab.page))
+    );
+    assert_eq!(lab.get("/api/v1/graph")["nodes"].as_array().unwrap().len(), 3);
+    let log = lab.ok(&["logs", "-n", "client", &lab.pod("client", "client")]);
+    assert!(log.contains("listening"), "{log}");
+}
+
+#[test]
+fn what_cannot_be_done_is_told_on_one_line() {
+    let lab = Lab::start("mistakes", User::Me, &[]);
+    let stars = ["-n", "stars"];
+    for (args, told) in [
+        (
+            vec!["delete", "netpol", "nope"],
+            "Error from server (NotFound): networkpolicies.networking.k8s.io \"nope\" not found",
+        ),
+        (vec!["get", "pods", "nope"], "Error from server (NotFound): pods \"nope\" not found"),
+        (vec!["logs", "nope"], "Error from server (NotFound): pods \"nope\" not found"),
+        (vec!["exec", "-n", "client", "deploy/client", "--", "sh"], "\"sh\": executable file not found in $PATH"),
+        (vec!["apply", "-f", "/nowhere.yaml"], "/nowhere.yaml cannot be read: No such file"),
+        (vec!["kill", "bakend"], "there is no pod `bakend`; there are "),
+        (vec!["get", "pods", "--lab=1"], "no lab with --lab=1 is running"),
+    ] {
+        let output = lab.say(&args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(1) && stderr.contains(told) && stderr.lines().count() == 1,
+            "{args:?}: {stderr}"
+        );
+    }
+    for (manifest, told) in [
+        (
+            "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: nginx:1}]}}",
+            "cannot run the image \"nginx:1\"",
+        ),
+        (
+            "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: nope}, spec: {containers: [{name: a, image: star-probe}]}}",
+            "namespaces \"nope\" not found",
+        ),
+        (
+            "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {hostNetwork: true, containers: [{name: a, image: star-probe}]}}",
+            "asks for hostNetwork",
+        ),
+        (
+            "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {ingress: [{from: [{}]}]}}",
+            "spec.ingress[0].from[0]",
+        ),
+        (
+            "{apiVersion: example.com/v1, kind: Foo, metadata: {name: a}}",
+            "no matches for kind \"Foo\" in version \"example.com/v1\"",
+        ),
+        (
+            "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: a}}",
+            "no matches for kind \"CiliumNetworkPolicy\"",
+        ),
+    ] {
+        let file = lab.runtime.join("bad.yaml");
+        fs::write(&file, manifest).unwrap();
+        let output = lab.say(&["apply", "-f", file.to_str().unwrap()]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && stderr.contains(told) && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.contains("bad.yaml"), "{stderr}");
+        let up =
+            program(&lab.runtime, User::Me).args(["up", "--port=0", "-f", file.to_str().unwrap()]).output().unwrap();
+        let stderr = String::from_utf8(up.stderr).unwrap();
+        assert!(up.status.code() == Some(1) && stderr.contains(told) && stderr.lines().count() == 1, "{stderr}");
+    }
+    assert_eq!(lab.say(&[["get", "netpol"], stars].concat()).stderr, b"No resources found in stars namespace.\n");
+}
+
+#[test]
+fn a_folder_of_policies_is_followed() {
+    let folder = std::env::temp_dir().join(format!("star-lab-test-{}-followed", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let deny = |name: &str, namespace: &str| {
+        let policy = format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {name}, namespace: {namespace}}}, spec: {{}}}}"
+        );
+        let draft = folder.join(".draft");
+        fs::write(&draft, policy).unwrap();
+        fs::rename(draft, folder.join(format!("{name}.yaml"))).unwrap();
+    };
+    deny("first", "client");
+    let lab = Lab::start("followed", User::Me, &["--policies", folder.to_str().unwrap()]);
+    let names = || {
+        let mut names: Vec<_> = lab
+            .ok(&["get", "netpol", "-A"])
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().nth(1).unwrap().to_owned())
+            .collect();
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(names(), "first");
+    fs::remove_file(folder.join("first.yaml")).unwrap();
+    lab.wait_for(OPEN);
+    deny("first", "client");
+    deny("second", "stars");
+    wait(|| names() == "first second", names);
+    fs::write(folder.join("third.yaml"), "{").unwrap();
+    fs::remove_file(folder.join("third.yaml")).unwrap();
+    fs::remove_file(folder.join("first.yaml")).unwrap();
+    wait(|| names() == "second", names);
+    lab.wait_for("B>F:unknown B>B:unknown B>C:unknown C>F:connect_timeout C>B:connect_timeout F>F:unknown F>B:unknown F>C:unknown");
+    fs::remove_file(folder.join("second.yaml")).unwrap();
+    lab.wait_for(OPEN);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn labs_run_side_by_side() {
+    let (one, other) = (Lab::start("one", User::Me, &[]), Lab::start("other", User::Me, &[]));
+    one.wait_for(OPEN);
+    other.wait_for(OPEN);
+    let deny = format!("{}/../../manifests/policies/default-deny.yaml", env!("CARGO_MANIFEST_DIR"));
+    other.ok(&["apply", "-n", "client", "-f", &deny]);
+    other.wait_for("B>F:reachable B>B:reachable B>C:connect_timeout C>F:unknown C>B:unknown F>F:reachable F>B:reachable F>C:connect_timeout");
+    one.wait_for(OPEN);
+}
+
+#[test]
+fn a_lab_that_is_killed_leaves_nothing_but_its_folder() {
+    for user in users() {
+        let mut lab = Lab::start("killed", user, &[]);
+        lab.wait_for(OPEN);
+        let id = lab.process.id().try_into().unwrap();
+        let pods = lab.processes();
+        assert_eq!(pods.len(), 5);
+        let mine = networks(&[pods.as_slice(), &[id]].concat());
+        assert_eq!(mine.len(), 6, "a network for each pod, and the node's");
+        lab.process.kill().unwrap();
+        lab.process.wait().unwrap();
+        wait(|| !pods.iter().any(|pod| is_alive(*pod)), || "a pod is still alive".to_owned());
+        wait(|| networks(&everybody()).is_disjoint(&mine), || "somebody is in the lab's networks".to_owned());
+        assert!(std::net::TcpListener::bind(&lab.page).is_ok(), "the page's port is free");
+
+        let next = program(&lab.runtime, user).args(["get", "ns"]).output().unwrap();
+        assert!(String::from_utf8(next.stderr).unwrap().contains("no lab is running"));
+    }
+}
+
+#[test]
+fn a_lab_that_is_asked_to_end_leaves_nothing_behind() {
+    for user in users() {
+        let mut lab = Lab::start("ended", user, &[]);
+        let pods = lab.processes();
+        assert!(lab.ok(&["down"]).ends_with(" ended\n"));
+        assert_eq!(lab.process.wait().unwrap().code(), Some(0));
+        assert!(!pods.iter().any(|pod| is_alive(*pod)));
+        assert_eq!(fs::read_dir(lab.runtime.join("star-lab")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn killed_processes_of_pods_come_back_and_their_edges_with_them() {
+    let lab = Lab::start("restarts", User::Me, &[]);
+    lab.wait_for(OPEN);
+    for pod in lab.processes() {
+        signal(pod, Signal::KILL);
+    }
+    let pods = || lab.ok(&["get", "pods", "-A"]);
+    wait(|| pods().lines().skip(1).all(|line| line.contains("1/1     Running   1")), pods);
+    lab.wait_for(OPEN);
+}

@@ -1,0 +1,50 @@
+//! Single packets in the networks of pods, for whoever may enter them.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+
+use rustix::process::{getgid, getuid};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+
+use crate::lab::Lab;
+
+/// Becomes one who may enter the networks of labs that are started from now on: root, if only in a user namespace; and
+/// takes what `more` says. The process must still have one thread.
+pub(crate) fn become_root(more: UnshareFlags) {
+    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+    let user = if uid == 0 { UnshareFlags::empty() } else { UnshareFlags::NEWUSER };
+    #[expect(unsafe_code, reason = "unsafe with FILES alone, which takes open files from other threads")]
+    // SAFETY: no caller here passes FILES.
+    unsafe {
+        unshare_unsafe(user | more).unwrap();
+    }
+    if uid != 0 {
+        fs::write("/proc/self/setgroups", "deny").unwrap();
+        fs::write("/proc/self/uid_map", format!("0 {uid} 1")).unwrap();
+        fs::write("/proc/self/gid_map", format!("0 {gid} 1")).unwrap();
+    }
+}
+
+/// Runs `work` in the network of a process.
+pub(crate) fn within<T: Send>(process: i32, work: impl FnOnce() -> T + Send) -> T {
+    let network = File::open(format!("/proc/{process}/ns/net")).unwrap();
+    std::thread::scope(|scope| {
+        let entered = scope.spawn(|| {
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            work()
+        });
+        entered.join().unwrap()
+    })
+}
+
+/// A process of the pod with `address`.
+pub(crate) fn process_at(lab: &Lab, address: Ipv4Addr) -> i32 {
+    let mine = |pid: &i32| {
+        let routes = fs::read_to_string(format!("/proc/{pid}/net/fib_trie")).unwrap_or_default();
+        routes.contains(&format!(" {address}\n"))
+    };
+    lab.processes().into_iter().find(mine).unwrap()
+}
