@@ -30,7 +30,7 @@ $(E2E): e2e/package-lock.json | tools
 	npm --prefix e2e ci --no-audit --no-fund
 
 # The lab's steps with real packets, asserted on the graph: our manifests, and the originals.
-test-lab:
+test-lab: tools
 	cargo build --locked -p star-lab
 	e2e/lab target/debug/star-lab
 
@@ -61,6 +61,6 @@ fuzz:
 	cp manifests/*/*.yaml docs/examples/*.yaml fuzz/corpus/netpol/
 	RUSTC_BOOTSTRAP=1 cargo fuzz run netpol --features run -- -max_total_time=$(FUZZ_SECONDS)
 
-# What the page's tests need beyond Rust: installed where we may, named where we may not.
+# What the tests need beyond Rust: installed where we may, named where we may not.
 tools:
 	@.ci/tools
