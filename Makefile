@@ -2,15 +2,16 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page bench bench-page bench-truth screenshots fuzz tools
+.PHONY: run test lint test-rust test-page test-lab test-images bench bench-page bench-truth screenshots fuzz tools
 
 # The lab: a live page, from one command.
 run:
 	cargo run --release --locked -p star-lab
 
-test: lint test-rust test-page
+test: lint test-rust test-page test-lab test-images
 
 lint:
+	e2e/links
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features star-fuzz/targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
@@ -27,6 +28,15 @@ test-page: tools $(E2E)
 
 $(E2E): e2e/package-lock.json | tools
 	npm --prefix e2e ci --no-audit --no-fund
+
+# The lab's steps with real packets, asserted on the graph: our manifests, and the originals.
+test-lab: tools
+	cargo build --locked -p star-lab
+	e2e/lab target/debug/star-lab
+
+# Both images, built and run with podman: port 80 under every set of capabilities, and the lab. Says so where that cannot be done.
+test-images:
+	e2e/images
 
 # Ours beside a bare server and beside the peers, all linked as the images' programs are: statically. README has the table.
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
@@ -61,6 +71,6 @@ screenshots: tools $(E2E)
 	cargo build --release --locked -p star-collect
 	STAR_BIN=$(CURDIR)/target/release node e2e/screenshots.js docs/images
 
-# What the page's tests need beyond Rust: installed where we may, named where we may not.
+# What the tests need beyond Rust: installed where we may, named where we may not.
 tools:
 	@.ci/tools

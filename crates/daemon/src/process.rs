@@ -21,9 +21,14 @@ pub async fn run(
 ) -> anyhow::Result<ExitCode> {
     telemetry::start(logs)?;
     serve::raise_open_file_limit();
-    let listener = serve::bind(listen).await?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
     let shutdown = CancellationToken::new();
-    supervise::until_signal(shutdown.clone(), daemon(listener, shutdown)).await?;
+    // Signals are heard before anybody can tell that the process is up: the first in a container ignores those that it does not listen
+    // for, and would take 30 s to stop.
+    let running = async {
+        let listener = serve::bind(listen)?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        daemon(listener, shutdown.clone()).await
+    };
+    supervise::until_signal(shutdown.clone(), running).await?;
     Ok(ExitCode::SUCCESS)
 }

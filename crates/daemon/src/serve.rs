@@ -1,10 +1,11 @@
 //! HTTP to anybody, within bounds, so that nobody can keep the others waiting.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
@@ -15,11 +16,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
+
+use crate::capability::with_bind_service;
 
 /// What a server bears.
 #[derive(Clone, Copy, Debug)]
@@ -60,15 +63,35 @@ const LATE_HEAD: Duration = Duration::from_millis(100);
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
 content-type: text/plain; charset=utf-8\r\ncontent-length: 44\r\n\r\ntoo many connections: try again in a second\n";
 
-/// Listens on `address`.
+/// Connections that wait to be accepted, as tokio and std have it.
+const BACKLOG: u32 = 1024;
+
+/// Listens on `address`, also on a port below 1024 where this process is permitted to.
 ///
 /// # Errors
 ///
 /// When that cannot be done; names the flags and the cure.
-pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    with_bind_service(|| {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    })
+    .map_err(|error| not_listening(address, error))
+}
+
+fn not_listening(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    let cure = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "a port this low needs one of: the capability NET_BIND_SERVICE (in a pod, securityContext.capabilities.add; \
+             elsewhere, setcap cap_net_bind_service+p on the program); the sysctl \
+             net.ipv4.ip_unprivileged_port_start=0; a higher --http-port, which the Service names as its targetPort"
+        }
+        _ => "choose another port or address",
+    };
     let (ip, port) = (address.ip(), address.port());
-    let flags = || format!("cannot listen on --http-address={ip} --http-port={port}; choose another port or address");
-    TcpListener::bind(address).await.with_context(flags)
+    anyhow!("cannot listen on --http-address={ip} --http-port={port}: {error}; {cure}")
 }
 
 /// Serves `app` until `shutdown`, then ends event streams and idle connections, and waits for the rest, bounded by
@@ -192,5 +215,20 @@ pub fn raise_open_file_limit() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_needs_a_privilege_names_the_three_cures() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let told = not_listening(SocketAddr::from(([0, 0, 0, 0], 80)), denied).to_string();
+        for cure in ["--http-port=80: ", "NET_BIND_SERVICE", "ip_unprivileged_port_start=0", "targetPort"] {
+            assert!(told.contains(cure), "{cure} is not in: {told}");
+        }
+        assert_eq!(told.lines().count(), 1);
     }
 }

@@ -97,7 +97,8 @@ pub fn texts(path: &Path) -> Result<Vec<(Arc<str>, String)>, ReadError> {
     files.into_iter().map(text).collect()
 }
 
-/// `path` itself if it is a file, else the manifests below it, without hidden ones and links to folders.
+/// `path` itself if it is a file, else the manifests below it, without hidden ones, links to folders, and what is written for
+/// kustomize and no API server.
 fn find(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     if !path.is_dir() {
         files.push(path.into());
@@ -109,10 +110,11 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     for entry in entries {
         let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let manifest = entry.extension().is_some_and(|ending| ending == "yaml" || ending == "yml" || ending == "json");
+        let kustomize = entry.file_stem().is_some_and(|name| name == "kustomization");
         // A mounted ConfigMap is made of links to files, which count, as does one that leads nowhere: it is not read in
         // silence. A link to a folder could lead in a circle.
         let folder = entry.is_dir();
-        if !hidden && (manifest && !folder || folder && !entry.is_symlink()) {
+        if !hidden && !kustomize && (manifest && !folder || folder && !entry.is_symlink()) {
             find(&entry, files)?;
         }
     }

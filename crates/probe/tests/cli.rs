@@ -47,6 +47,18 @@ async fn a_signal_ends_it_in_time_though_a_status_is_held() {
 }
 
 #[test]
+fn a_signal_is_heard_from_the_moment_it_says_that_it_listens() {
+    for _ in 0..20 {
+        let mut probe = Process::start(PROBE, &["--urls="], &[]);
+        probe.address();
+        probe.signal(Signal::TERM);
+        let end = probe.end();
+        // Without a handler the signal would have ended it, and no code would be left.
+        assert_eq!(end.code, Some(0), "{end:?}");
+    }
+}
+
+#[test]
 fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     let usage = |args: &[&str], parts: &[&str]| refuses(PROBE, args, 2, parts);
     usage(&[], &["--urls"]);

@@ -52,6 +52,8 @@ fn a_folder_is_read_to_its_depth_in_the_order_of_paths() {
         ["allow-ui", "allow-ui", "backend-policy", "default-deny", "frontend-policy"]
     );
     assert_eq!(objects.iter().filter(|object| object.kind == "Deployment").count(), 4);
+    assert!(manifests.join("lab/kustomization.yaml").exists());
+    assert!(objects.iter().all(|object| object.kind != "Kustomization"));
 }
 
 #[test]
