@@ -68,7 +68,7 @@ bench-page: tools $(E2E)
 
 # The pictures in docs/images: the lab's five states, in both themes.
 screenshots: tools $(E2E)
-	cargo build --release --locked -p star-collect
+	cargo build --release --locked -p star-collect -p star-lab
 	STAR_BIN=$(CURDIR)/target/release node e2e/screenshots.js docs/images
 
 # What the tests need beyond Rust: installed where we may, named where we may not.

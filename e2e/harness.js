@@ -1,14 +1,16 @@
 /** Daemons, a browser and patience, for the tests of the page. Needs the daemons built, and Chromium. */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { createFarm } from './farm.js';
 
@@ -40,6 +42,7 @@ export async function clear() {
 }
 
 export async function end() {
+  await Promise.all([...children].map(kill));
   await browser?.close();
   await rm(folder, { recursive: true, force: true });
 }
@@ -71,6 +74,29 @@ export async function kill(child) {
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
+}
+
+/**
+ * A star-lab with real packets, gone after the test.
+ * @returns {Promise<{ url: string, say: (...args: string[]) => Promise<unknown>, step: (name: string) => Promise<unknown> }>} The page's URL;
+ *   `say` speaks to the lab as a second terminal does, and `step` applies one of `manifests/policies` where it belongs.
+ */
+export async function packets() {
+  const env = { ...process.env, XDG_RUNTIME_DIR: folder };
+  const child = spawn(join(bin, 'star-lab'), ['up', '--port=0'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  const say = (/** @type {string[]} */ ...args) => promisify(execFile)(join(bin, 'star-lab'), args, { env });
+  const step = (/** @type {string} */ name) => {
+    const file = fileURLToPath(new URL(`../manifests/policies/${name}.yaml`, import.meta.url));
+    const places = name === 'default-deny' ? [['-n', 'stars'], ['-n', 'client']] : [[]];
+    return Promise.all(places.map((place) => say('apply', ...place, '-f', file)));
+  };
+  for await (const line of createInterface(/** @type {import('node:stream').Readable} */ (child.stdout))) {
+    const url = line.match(/^Open (http:\S+)/)?.[1];
+    if (url) return { url, say, step };
+  }
+  throw new Error('the lab has ended');
 }
 
 /** @param {number} count */
