@@ -5,6 +5,10 @@
 //! - [`node`], [`manifest`]: YAML and JSON with every value's place; objects out of files, folders and lists
 //! - [`policy`], [`selector`], [`workload`], [`service`]: what the objects mean
 //! - [`cluster`]: all of them together
+//! - [`connections`]: sets of ports
+//! - [`evaluator`], [`matrix`]: what passes between two, and between all
+//! - [`edge`]: the same by name, Service and URL, the look-up of the name included
+//! - [`doubt`], [`explanation`]: what a verdict hangs on, and everything that it rests on
 
 pub mod cluster;
 pub mod connections;

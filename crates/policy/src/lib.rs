@@ -1,8 +1,8 @@
 //! The command line over `star-netpol`: who may reach whom, and which rule says so.
 //!
-//! - [`args`]: what can be typed
-//! - [`input`]: manifests into an evaluator
-//! - [`eval`], [`explain`], [`diff`], [`check`]: the commands
+//! - `args`: what can be typed
+//! - `input`: manifests into an evaluator
+//! - `eval`, `explain`, `diff`, `check`: the commands
 
 pub mod args;
 mod check;
