@@ -17,7 +17,7 @@ RUN set -eu; \
     target=$machine-unknown-linux-gnu; \
     packages="ca-certificates libcap2-bin"; \
     if [ "$TARGETARCH" != "$(dpkg --print-architecture)" ]; then \
-        packages="$packages gcc-$machine-linux-gnu libc6-dev-$TARGETARCH-cross"; \
+        packages="$packages gcc-$(echo $machine | tr _ -)-linux-gnu libc6-dev-$TARGETARCH-cross"; \
         rustup target add "$target"; \
         linker=CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER; \
         echo "export $linker=$machine-linux-gnu-gcc" >> /cross; \
@@ -29,7 +29,7 @@ RUN set -eu; \
 COPY . .
 # Dependencies live in the cache, apart from the sources that change. The file capability is permitted, not effective: see
 # crates/daemon/src/capability.rs.
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked --mount=type=cache,target=/src/target \
     set -eu; . /cross; \
     RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked -p star-probe -p star-collect; \
     for program in probe collect; do \

@@ -87,6 +87,12 @@ test('while the collector is gone nothing is said to be live; afterwards all is 
   await kill(daemon);
   const gone = await stale();
   assert.equal(Object.keys(gone.edges).length, 8, 'the last state stays');
+  const [strip, overflow] = await page.evaluate(() => {
+    const header = /** @type {HTMLElement} */ (document.querySelector('header'));
+    return [document.querySelector('#strip .live')?.textContent, header.scrollWidth - header.clientWidth];
+  });
+  assert.equal(strip, 'reconnecting…');
+  assert.equal(overflow, 0, 'the header holds what it says then');
   collect();
   assert.equal((await fresh()).marker, 'kept');
   assert.deepEqual(faults.filter((fault) => !/^Failed to load resource: net::/.test(fault)), []);

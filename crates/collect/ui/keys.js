@@ -12,7 +12,10 @@ export function createKeys(document, actions) {
     if (typing && event.key !== 'Escape') return;
     // An open dialog has the other keys to itself, Escape above all.
     if (event.key !== '?' && document.querySelector('dialog[open]')) return;
-    const action = actions[event.key];
+    if (event.isComposing) return;
+    // A keyboard in Hangul names the letter that it writes; the key is where it always was.
+    const letter = /^Key([A-Z])$/.exec(event.code)?.[1]?.toLowerCase();
+    const action = actions[event.key] ?? (letter && !/^[\x20-\x7e]$/.test(event.key) ? actions[letter] : undefined);
     if (!action) return;
     event.preventDefault();
     action();

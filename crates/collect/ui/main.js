@@ -472,7 +472,7 @@ function tick() {
   if (some && live) {
     const large = tally(live).edges > LARGE && past.state === 'none' && !link.example;
     later?.strip.draw({
-      now: stream.live || stream.heard === null ? now() : stream.heard, start: timeline.start(), at: link.at, changes: timeline.changes(), version,
+      now: stream.live || stream.heard === null ? now() : stream.heard, live: stream.live, start: timeline.start(), at: link.at, changes: timeline.changes(), version,
       trouble: past.trouble, load: large ? tally(live).edges : null, words,
     });
   }
@@ -671,8 +671,10 @@ createKeys(document, {
 /** @param {number} factor */
 function zoomBy(factor) {
   const graph = shown();
-  if (graph && view(graph) === 'matrix') later?.matrix.zoom(factor);
-  else graphView.zoom(factor);
+  if (!graph) return;
+  if (view(graph) === 'matrix') later?.matrix.zoom(factor);
+  // A table has nothing to zoom, and the graph behind it no size.
+  else if (view(graph) === 'graph') graphView.zoom(factor);
 }
 
 /** @param {string} theme */

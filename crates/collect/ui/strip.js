@@ -5,7 +5,7 @@ import { html, say, set } from './element.js';
 
 /**
  * @typedef {{ now: number, start: number | null, at: number | null, changes: { time: number, changes: import('./model.js').Change[] }[], version: number,
- *   trouble: string, load: number | null, words: import('./words.js').Words }} Drawing
+ *   trouble: string, load: number | null, live: boolean, words: import('./words.js').Words }} Drawing
  */
 
 /** The strip covers five minutes at the least, an hour at the most. */
@@ -66,7 +66,7 @@ export function createStrip(strip, { travel, step, load }) {
   /** @param {Drawing} next */
   function draw(next) {
     drawing = next;
-    const { now, start, at, changes, words, version } = next;
+    const { now, start, at, changes, words, version, live: heard } = next;
     if (!held) {
       const from = Math.max(now - MOST_MS, Math.min(start ?? now, now - LEAST_MS, at ?? now));
       span = { from, to: now };
@@ -76,8 +76,8 @@ export function createStrip(strip, { travel, step, load }) {
     const time = at === null ? words.timelineNow : local(at, now);
     set(slider, { 'aria-label': words.timelineLabel, 'aria-valuetext': time });
     say(title, words.timeline);
-    say(live, at === null ? words.live : words.toLive);
-    live.classList.toggle('on', at === null);
+    say(live, at !== null ? words.toLive : heard ? words.live : words.reconnecting);
+    live.classList.toggle('on', at === null && heard);
     live.disabled = at === null;
     const known = start !== null && start > span.from + 1000 ? words.timelineFrom(local(start, now)) : '';
     say(note, next.trouble || (changes.length ? '' : words.timelineEmpty) || known);

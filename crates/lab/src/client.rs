@@ -56,7 +56,8 @@ pub(crate) fn ask(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(_) => bail!("a lab is started before its runtime"),
     };
     let Answer { told, warned, refused, code, enforced_ns: _ } = say(which.lab, &request)?;
-    print!("{told}");
+    // Whoever reads it may have read enough.
+    let _ = std::io::stdout().write_all(told.as_bytes());
     for line in warned.iter().chain(&refused) {
         eprintln!("{line}");
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use star_netpol::manifest::Object;
 use star_netpol::node::Node;
 use star_netpol::policy::Policy;
-use star_netpol::selector::Labels;
+use star_netpol::selector::{Labels, is_namespace_name};
 use star_netpol::service::{Service, TargetPort};
 use star_netpol::workload::Workload;
 use star_netpol::{Problem, Protocol};
@@ -29,6 +29,9 @@ const ADDRESSES: &str = "cni.projectcalico.org/ipAddrs";
 
 /// Namespaces that are there from the start.
 const NAMESPACES: [&str; 2] = ["default", "kube-system"];
+
+/// No workload has more pods: a process and a network each.
+const MAX_REPLICAS: u32 = 250;
 
 /// Kinds that a lab has no use for, and that change nothing in who reaches whom.
 const USELESS: [&str; 11] = [
@@ -173,6 +176,14 @@ impl Cluster {
         if USELESS.contains(&object.kind.as_str()) {
             return Ok((Outcome::Skipped, Vec::new()));
         }
+        // Names become those of folders, files and hosts.
+        if !object.name.split('.').all(is_namespace_name) || !is_namespace_name(&namespace) {
+            return Err(vec![format!(
+                "error: {at}: {} {:?} in namespace {namespace:?}: a name is made of lower-case letters, digits, '-' and '.', and \
+                 begins and ends with a letter or digit",
+                object.kind, object.name
+            )]);
+        }
         let told =
             |problems: Vec<Problem>| problems.iter().map(|problem| format!("error: {problem}")).collect::<Vec<_>>();
         let mut read = star_netpol::Cluster::new(std::slice::from_ref(object), &namespace).map_err(told)?;
@@ -287,6 +298,12 @@ impl Cluster {
         if workload.host_network {
             return Err(vec![format!(
                 "error: {}: {workload} asks for hostNetwork; star-lab has no host's network to give",
+                workload.at
+            )]);
+        }
+        if workload.replicas.is_some_and(|replicas| replicas > MAX_REPLICAS) {
+            return Err(vec![format!(
+                "error: {}: {workload} asks for more than {MAX_REPLICAS} replicas, which one machine's lab has no room for",
                 workload.at
             )]);
         }

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use star_netpol::node::Node;
+use star_netpol::selector::is_namespace_name;
 use star_netpol::workload::Workload;
 
 use crate::pod::{Container, RestartPolicy};
@@ -115,8 +116,16 @@ fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Resul
         };
         environment.push((name, value));
     }
-    let command = std::iter::once(program.to_owned()).chain(arguments).collect();
+    let command: Vec<_> = std::iter::once(program.to_owned()).chain(arguments).collect();
     let image = reference.to_owned();
+    if !is_namespace_name(text("name")) {
+        let what = format!("{:?} is not a container's name: lower-case letters, digits and '-'", text("name"));
+        return Err((at("name"), what));
+    }
+    let texts = command.iter().chain(environment.iter().flat_map(|(name, value)| [name, value]));
+    if texts.into_iter().any(|text| text.contains('\0')) {
+        return Err((node, "no argument and no variable can hold a NUL".to_owned()));
+    }
     Ok(Container { name: text("name").to_owned(), image, command, environment, restart })
 }
 

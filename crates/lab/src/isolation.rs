@@ -73,6 +73,8 @@ pub(crate) fn leave_the_machine() -> anyhow::Result<()> {
     }
     disable_ipv6();
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|_| Forbidden::ReadOnly)?;
+    // A Service without pods refuses every connection aloud; by default the kernel says so once a second only.
+    let _ = fs::write("/proc/sys/net/ipv4/icmp_ratelimit", "0");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, pending, select_all};
 use rustix::time::{ClockId, clock_gettime};
@@ -371,7 +371,9 @@ impl Lab {
         let mut answer = Answer::default();
         self.delete(&gone, None, &mut answer);
         self.apply(objects, None, &mut answer);
-        self.reconcile().await?;
+        if let Err(error) = self.reconcile().await {
+            answer.refused.push(format!("error: {error:#}"));
+        }
         for line in answer.told.lines().filter(|line| !line.ends_with(" unchanged")) {
             tell(&format!("{line}\n"));
         }
@@ -388,6 +390,7 @@ impl Lab {
         let mut gone: Vec<_> = gone.map(|(_, pod)| pod).collect();
         // Policies hold for a new pod before its first packet.
         self.commit()?;
+        let mut failed = Vec::new();
         let new: Vec<_> = wanted.into_iter().filter(|(key, _)| !self.pods.contains_key(key)).collect();
         if !new.is_empty() || !gone.is_empty() {
             join_all(gone.iter_mut().map(Pod::stop)).await;
@@ -395,12 +398,19 @@ impl Lab {
                 self.fabric.unplug(&pod.wire).await?;
             }
             for (key, spec) in new {
-                let wire = self.fabric.plug(spec.address).await.with_context(|| spec.name.clone())?;
-                let pod = Pod::start(&spec, wire, self.folder.path())?;
-                self.pods.insert(key, pod);
+                let wire = Arc::new(self.fabric.plug(spec.address).await.with_context(|| spec.name.clone())?);
+                match Pod::start(&spec, wire.clone(), self.folder.path()) {
+                    Ok(pod) => _ = self.pods.insert(key, pod),
+                    // The others are started all the same.
+                    Err(error) => {
+                        self.fabric.unplug(&wire).await?;
+                        failed.push(format!("{}/{}: {error:#}", spec.namespace, spec.name));
+                    }
+                }
             }
             self.commit()?;
         }
+        ensure!(failed.is_empty(), "{}", failed.join("; "));
         Ok(())
     }
 

@@ -63,16 +63,15 @@ impl Pod {
     /// # Errors
     ///
     /// When a file cannot be written, or a process not be started.
-    pub(crate) fn start(spec: &Spec, wire: Wire, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(spec: &Spec, wire: Arc<Wire>, folder: &Path) -> anyhow::Result<Self> {
         let Spec { namespace, name, labels: _, address, containers } = spec;
-        let folder = folder.join(namespace).join(name);
+        let folder = folder.join("pods").join(namespace).join(name);
         let write = |file: &str, text: String| {
             fs::write(folder.join(file), text).with_context(|| format!("{}/{file} cannot be written", folder.display()))
         };
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         write("resolv.conf", dns::resolv_conf(namespace, service::DNS))?;
         write("hosts", format!("127.0.0.1 localhost\n{address} {name}\n"))?;
-        let wire = Arc::new(wire);
         let place = Place::Pod { wire: wire.clone(), etc: folder.clone() };
         let process = |container: &Container| {
             let log = folder.join(format!("{}.log", container.name));

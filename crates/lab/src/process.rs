@@ -58,12 +58,16 @@ impl Place {
     pub(crate) fn command(&self, arguments: &[String], environment: &[(String, String)]) -> Command {
         // Not the file's name: it may have been built anew since.
         let mut command = Command::new("/proc/self/exe");
-        if let Self::Pod { wire, etc } = self {
-            // As in a container: nothing of the user's environment.
-            command.env_clear();
-            command.env(NETWORK, wire.network().as_raw_fd().to_string()).env(ETC, etc);
-        }
-        command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+        let own = environment.iter().map(|(name, value)| (name, value));
+        command.args(arguments);
+        match self {
+            // As in a container: nothing of the user's environment. What says where it belongs comes last, so that no
+            // manifest can say otherwise.
+            Self::Pod { wire, etc } => {
+                command.env_clear().envs(own).env(NETWORK, wire.network().as_raw_fd().to_string()).env(ETC, etc)
+            }
+            _ => command.envs(own).env_remove(NETWORK).env_remove(ETC),
+        };
         command.env(LAB, std::process::id().to_string()).kill_on_drop(true);
         command
     }
@@ -90,6 +94,7 @@ pub(crate) fn program(argv: &[OsString]) -> anyhow::Result<Option<Program>> {
     // The lab may have ended before the kernel was asked.
     ensure!(getppid() == Some(lab), "the lab that started this pod is gone");
     if let (Ok(network), Some(etc)) = (std::env::var(NETWORK), std::env::var_os(ETC)) {
+        let network: u32 = network.parse().context("no file descriptor is the pod's network")?;
         let network = format!("/proc/{lab}/fd/{network}");
         isolation::enter_network(File::open(&network).with_context(|| format!("{network} cannot be opened"))?)?;
         isolation::overlay_etc(etc.as_ref())?;

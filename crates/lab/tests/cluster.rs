@@ -292,3 +292,55 @@ fn killed_processes_of_pods_come_back_and_their_edges_with_them() {
     wait(|| pods().lines().skip(1).all(|line| line.contains("1/1     Running   1")), pods);
     lab.wait_for(OPEN);
 }
+
+/// What the lab says to an `apply` of `manifest` that it refuses.
+fn refused(lab: &Lab, manifest: &str) -> String {
+    let file = lab.runtime.join("refused.yaml");
+    fs::write(&file, manifest).unwrap();
+    let output = lab.say(&["apply", "-f", file.to_str().unwrap()]);
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_manifest_decides_neither_a_pods_network_nor_where_files_are_written() {
+    let lab = Lab::start("escape", User::Me, &[]);
+    let container = |more: &str| format!("{{name: c, image: star-probe, args: [--urls=]{more}}}");
+    let pod = |name: &str, container: &str| {
+        format!("{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{containers: [{container}]}}}}")
+    };
+    let own = std::process::id();
+    let env =
+        format!(", env: [{{name: STAR_LAB_NETWORK, value: ../../{own}/ns/net}}, {{name: STAR_LAB_ETC, value: /tmp}}]");
+    lab.apply(&pod("env", &container(&env)));
+    wait(|| lab.ok(&["get", "pods"]).contains("1/1"), || lab.ok(&["get", "pods"]));
+    let machine = fs::read_link("/proc/self/ns/net").unwrap();
+    let pods = lab.processes();
+    assert!(networks(&pods).len() >= 5, "{pods:?}");
+    assert!(!networks(&pods).contains(machine.to_str().unwrap()), "a pod is in the machine's network");
+
+    for name in ["/tmp/escaped", "../up", "Bad_Name"] {
+        assert!(refused(&lab, &pod(name, &container(""))).contains("a name is made of lower-case letters"), "{name}");
+    }
+    let service = "{apiVersion: v1, kind: Service, metadata: {name: a..b}, spec: {ports: [{port: 80}]}}";
+    assert!(refused(&lab, service).contains("a name is made of"));
+    let climbing = container("").replace("name: c", "name: ../../x");
+    assert!(refused(&lab, &pod("c", &climbing)).contains("is not a container's name"));
+    let many = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {replicas: 100000, template: {spec: {containers: [{name: c, image: star-probe}]}}}}";
+    assert!(refused(&lab, many).contains("more than 250 replicas"));
+    assert!(lab.ok(&["get", "ns"]).contains("stars"), "the lab goes on");
+}
+
+#[test]
+fn a_service_without_pods_refuses_every_connection() {
+    let lab = Lab::start("refusals", User::Me, &[]);
+    for service in 0..4 {
+        lab.apply(&format!("{{apiVersion: v1, kind: Service, metadata: {{name: dead-{service}}}, spec: {{selector: {{app: nobody}}, ports: [{{port: 80}}]}}}}"));
+    }
+    for round in 0..5 {
+        for service in 0..4 {
+            let url = format!("http://dead-{service}.default/status");
+            assert_eq!(lab.check("client", "deploy/client", &url), "connection_refused", "{round}");
+        }
+    }
+}
