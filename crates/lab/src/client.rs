@@ -13,6 +13,7 @@ use star_netpol::manifest;
 
 use crate::args::{ApplyArgs, Command, DeleteArgs, DescribeArgs, ExecArgs, GetArgs, LogArgs, PodArgs, WalkArgs};
 use crate::control::{self, Answer, Request};
+use crate::process::tell;
 use crate::walk;
 
 /// How long a lab may take to end.
@@ -56,8 +57,7 @@ pub(crate) fn ask(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(_) => bail!("a lab is started before its runtime"),
     };
     let Answer { told, warned, refused, code, enforced_ns: _ } = say(which.lab, &request)?;
-    // Whoever reads it may have read enough.
-    let _ = std::io::stdout().write_all(told.as_bytes());
+    tell(&told);
     for line in warned.iter().chain(&refused) {
         eprintln!("{line}");
     }
@@ -113,6 +113,6 @@ fn down(lab: Option<u32>) -> anyhow::Result<ExitCode> {
     let deadline = END.try_into().context("a deadline out of range")?;
     let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&deadline)).context("cannot wait for it")?;
     ensure!(ended > 0, "the lab {pid} has not ended within {END:?}");
-    println!("lab {pid} ended");
+    tell(&format!("lab {pid} ended\n"));
     Ok(ExitCode::SUCCESS)
 }

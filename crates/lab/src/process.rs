@@ -255,9 +255,10 @@ pub(crate) enum Event {
     Restart,
 }
 
-/// Says something to whoever started the lab, if anybody still listens.
+/// Says something on stdout, if anybody still listens.
 pub(crate) fn tell(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// This program, as typed in this folder.

@@ -1,13 +1,13 @@
 //! The lab's five steps, one policy after the other, each with what to look at.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::process::ExitCode;
 
 use anyhow::ensure;
 
 use crate::client::say;
 use crate::control::{Answer, File, Request};
-use crate::process::me;
+use crate::process::{me, tell};
 
 /// A step: what is done, by which files in which namespace, and what to look at then.
 struct Step {
@@ -63,25 +63,24 @@ const STEPS: [Step; 5] = [
 pub(crate) fn walk(lab: Option<u32>, pause: bool) -> anyhow::Result<ExitCode> {
     let me = me();
     for (number, Step { title, files, look }) in STEPS.iter().enumerate() {
-        println!("Step {}: {title}", number + 1);
+        tell(&format!("Step {}: {title}\n", number + 1));
         for (file, text, namespace) in *files {
             let option = namespace.map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-            println!("\n  $ {me} apply{option} -f {file}");
+            tell(&format!("\n  $ {me} apply{option} -f {file}\n"));
             let files: Vec<File> = vec![((*file).into(), (*text).to_owned())];
             let request = Request::Apply { files, namespace: namespace.map(str::to_owned) };
             let Answer { told, refused, .. } = say(lab, &request)?;
             ensure!(refused.is_empty(), "{}", refused.join("; "));
-            print!("{}", told.lines().map(|line| format!("  {line}\n")).collect::<String>());
+            tell(&told.lines().map(|line| format!("  {line}\n")).collect::<String>());
         }
-        println!("\n  {look}\n");
+        tell(&format!("\n  {look}\n\n"));
         if pause && number + 1 < STEPS.len() {
-            print!("Enter: the next step. ");
-            std::io::stdout().flush()?;
+            tell("Enter: the next step. ");
             std::io::stdin().lock().read_line(&mut String::new())?;
         }
     }
-    println!(
-        "To go back to the start:\n\n  {me} delete netpol -n stars default-deny allow-ui frontend-policy backend-policy\n  {me} delete netpol -n client default-deny allow-ui"
-    );
+    tell(&format!(
+        "To go back to the start:\n\n  {me} delete netpol -n stars default-deny allow-ui frontend-policy backend-policy\n  {me} delete netpol -n client default-deny allow-ui\n"
+    ));
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,8 @@ use lab::{Lab, User, users, wait};
 use packet::{become_root, process_at, within};
 use rustix::thread::UnshareFlags;
 use serde_json::{Value, json};
-use star_netpol::evaluator::{Endpoint, IpBlockPods, Options, Verdict};
+use star_netpol::evaluator::{Endpoint, IpBlockPods, Options};
+use star_netpol::reach::Verdict;
 use star_netpol::workload::Workload;
 use star_netpol::{Cluster, Evaluator, Protocol, manifest};
 

@@ -7,8 +7,8 @@ use url::{Host, Url};
 use crate::{
     connections::Protocol,
     doubt::Doubt,
-    evaluator::{Endpoint, Evaluator, Pair, Verdict},
-    node::Node,
+    evaluator::{Endpoint, Evaluator, Pair},
+    reach::Verdict,
     reason::join,
     service::{Service, TargetPort},
     strict::distance,
@@ -89,7 +89,7 @@ pub struct Edge<'e> {
 
 impl Edge<'_> {
     /// An edge that no pair decides.
-    fn plain(verdict: Verdict, reason: String) -> Self {
+    pub(crate) fn plain(verdict: Verdict, reason: String) -> Self {
         Self { verdict, reasons: vec![reason], pairs: Vec::new() }
     }
 }
@@ -206,12 +206,12 @@ impl Evaluator {
         self.between(self.pair(source, end), about)
     }
 
-    fn between<'e>(&'e self, pair: Pair<'e>, about: Option<(Protocol, u16)>) -> Edge<'e> {
+    pub(crate) fn between<'e>(&'e self, pair: Pair<'e>, about: Option<(Protocol, u16)>) -> Edge<'e> {
         let verdict = match about {
             Some((protocol, port)) => pair.reach.verdict(protocol, port),
             None => pair.reach.overall(),
         };
-        if pair.egress.subject == pair.egress.other && verdict == Verdict::Allowed {
+        if self.is_one_pod(pair.egress.subject, pair.egress.other) {
             return Edge::plain(verdict, format!("{} always reaches itself", self.name(pair.egress.subject)));
         }
         Edge { verdict, reasons: self.reasons(&pair, about), pairs: vec![(pair, about)] }
@@ -303,69 +303,6 @@ impl Evaluator {
             whole.pairs.extend(edge.pairs);
         }
         whole
-    }
-
-    /// Whether a source can resolve a name.
-    fn resolution(&self, source: Endpoint) -> Edge<'_> {
-        let Some(workload) = self.workload(source) else {
-            let reason =
-                format!("{source} is outside, and who resolves names for it is not known", source = self.name(source));
-            return Edge::plain(Verdict::Undecided, reason);
-        };
-        // <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy>
-        let policy = workload.template.at_path(&["spec", "dnsPolicy"]).and_then(Node::text).unwrap_or("ClusterFirst");
-        match (policy, workload.host_network) {
-            ("ClusterFirst", false) | ("ClusterFirstWithHostNet", _) => self.dns_edge(source),
-            _ => {
-                let reason = format!(
-                    "{workload} does not ask the cluster's DNS (dnsPolicy {policy}{host}), and who resolves names for it is not known",
-                    host = if workload.host_network { " in its node's network" } else { "" }
-                );
-                Edge::plain(Verdict::Undecided, reason)
-            }
-        }
-    }
-
-    /// Whether a source can ask the cluster's DNS, which comes before the first packet to any name.
-    pub fn dns_edge(&self, source: Endpoint) -> Edge<'_> {
-        let edges = self.dns().iter().map(|index| {
-            let pair = self.pair(source, Endpoint::Workload(*index));
-            let port = self.dns_port(*index);
-            // Questions go over UDP, and over TCP only when an answer says so.
-            (pair.reach.verdict(Protocol::Udp, port), pair, port)
-        });
-        // Any of them answers: the best verdict counts.
-        let best = edges.min_by_key(|(verdict, ..)| match verdict {
-            Verdict::Allowed => 0,
-            Verdict::Undecided => 1,
-            Verdict::Partial | Verdict::Denied => 2,
-        });
-        let Some((verdict, pair, port)) = best else {
-            return Edge::plain(Verdict::Undecided, "the cluster has no DNS".into());
-        };
-        let about = Some((Protocol::Udp, port));
-        let mut edge = self.between(pair, about);
-        let (from, dns) =
-            (self.name(source), edge.pairs.first().map(|(pair, _)| self.name(pair.egress.other)).unwrap_or_default());
-        match verdict {
-            Verdict::Allowed => {}
-            Verdict::Denied => edge.reasons.insert(0, format!(
-                "{from} cannot ask the cluster's DNS ({dns} on UDP {port}): it resolves no name at all, and the connection is never tried"
-            )),
-            _ => edge.reasons.insert(0, format!(
-                "whether {from} resolves any name hangs on whether it may ask the cluster's DNS ({dns} on UDP {port})"
-            )),
-        }
-        edge
-    }
-
-    /// The port of a DNS workload that its Service leads to, 53 without a Service.
-    fn dns_port(&self, workload: usize) -> u16 {
-        let Some(pod) = self.workloads().get(workload) else { return 53 };
-        let services = self.cluster().services.iter().filter(|service| service.selects(pod));
-        let ports =
-            services.flat_map(|service| &service.ports).filter(|own| own.protocol == Protocol::Udp && own.port == 53);
-        ports.filter_map(|own| own.target.on(pod, Protocol::Udp)).next().unwrap_or(53)
     }
 
     /// The Service that a name means when it is asked for in a namespace: `frontend`, `frontend.stars`,

@@ -7,17 +7,15 @@
 //! What Kubernetes leaves open is kept apart: each side has the connections that are sure and those that are possible,
 //! and the difference is undecided, with what it hangs on.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
-
-use serde::Serialize;
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use crate::{
     cluster::{Cluster, NAME_LABEL},
     connections::{Connections, Protocol},
+    dns,
     doubt::Doubt,
-    location::Location,
-    node::{Node, Value},
     policy::{Direction, Peer, Policy, Rule, Scope, Target},
+    reach::{Reach, settle},
     selector::Labels,
     workload::Workload,
 };
@@ -48,29 +46,6 @@ pub enum Endpoint {
     Workload(usize),
     /// An address that no workload has.
     Address(IpAddr),
-}
-
-/// Whether a connection goes through, or all of them do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Both sides let it pass.
-    Allowed,
-    /// One side is isolated, and no rule admits it.
-    Denied,
-    /// Of all connections some are allowed and some denied.
-    Partial,
-    /// It hangs on what Kubernetes leaves open, or on what the manifests do not say.
-    Undecided,
-}
-
-/// The connections that go through: those that are sure, and those that are possible, which hold the sure ones.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Reach {
-    /// What goes through whatever the network makes of what Kubernetes leaves open.
-    pub sure: Connections,
-    /// What goes through if the network makes the most of it.
-    pub possible: Connections,
 }
 
 /// What one end of an edge lets pass.
@@ -174,69 +149,20 @@ enum Match {
     Yes,
 }
 
-impl Reach {
-    pub(crate) fn all() -> Self {
-        Self { sure: Connections::all(), possible: Connections::all() }
-    }
-
-    /// Nothing goes through.
-    pub fn none() -> Self {
-        Self { sure: Connections::none(), possible: Connections::none() }
-    }
-
-    /// What both let pass.
-    pub fn intersection(&self, other: &Self) -> Self {
-        let possible = self.possible.intersection(&other.possible);
-        let sure = match self.is_decided() && other.is_decided() {
-            true => possible.clone(),
-            false => self.sure.intersection(&other.sure),
-        };
-        Self { sure, possible }
-    }
-
-    /// Whether nothing is left open.
-    pub fn is_decided(&self) -> bool {
-        self.sure == self.possible
-    }
-
-    /// Whether all connections go through.
-    pub fn overall(&self) -> Verdict {
-        match self.is_decided() {
-            false => Verdict::Undecided,
-            true if self.sure.is_all() => Verdict::Allowed,
-            true if self.sure.is_none() => Verdict::Denied,
-            true => Verdict::Partial,
-        }
-    }
-
-    /// Whether one connection goes through.
-    pub fn verdict(&self, protocol: Protocol, port: u16) -> Verdict {
-        let one = Connections::port(protocol, port);
-        match (self.sure.covers(&one), self.possible.covers(&one)) {
-            (true, _) => Verdict::Allowed,
-            (false, true) => Verdict::Undecided,
-            (false, false) => Verdict::Denied,
-        }
-    }
-}
-
 impl Evaluator {
     /// An evaluator of a cluster's policies.
     pub fn new(mut cluster: Cluster, options: Options) -> Self {
-        let is_dns = |workload: &Workload| {
-            workload.namespace == DNS_NAMESPACE && workload.labels.get(DNS_LABEL.0).is_some_and(|v| v == DNS_LABEL.1)
-        };
         let count = cluster.workloads.len();
-        let mut dns: Vec<_> = (0..count).filter(|index| is_dns(&cluster.workloads[*index])).collect();
+        let mut dns: Vec<_> = (0..count).filter(|index| dns::is_dns(&cluster.workloads[*index])).collect();
         if dns.is_empty() {
             dns.push(count);
         }
-        let labels = cluster.namespaces.entry(DNS_NAMESPACE.into()).or_default();
-        labels.insert(NAME_LABEL.into(), DNS_NAMESPACE.into());
+        let labels = cluster.namespaces.entry(dns::NAMESPACE.into()).or_default();
+        labels.insert(NAME_LABEL.into(), dns::NAMESPACE.into());
         let isolating = vec![[Vec::new(), Vec::new()]; count + 1];
         let policies = std::mem::take(&mut cluster.policies);
         let mut evaluator =
-            Self { cluster, options, policies: BTreeMap::new(), isolating, dns, usual_dns: usual_dns() };
+            Self { cluster, options, policies: BTreeMap::new(), isolating, dns, usual_dns: dns::usual() };
         for policy in policies {
             evaluator.apply(policy);
         }
@@ -306,11 +232,16 @@ impl Evaluator {
         let egress = self.side(Direction::Egress, source, destination);
         let ingress = self.side(Direction::Ingress, destination, source);
         // A pod always reaches itself; one replica and another are two pods.
-        let reach = match source == destination && self.workload(source).is_some_and(|own| own.replicas == Some(1)) {
+        let reach = match self.is_one_pod(source, destination) {
             true => Reach::all(),
             false => egress.reach.intersection(&ingress.reach),
         };
         Pair { egress, ingress, reach }
+    }
+
+    /// Whether the two are one and the same pod.
+    pub(crate) fn is_one_pod(&self, source: Endpoint, destination: Endpoint) -> bool {
+        source == destination && self.workload(source).is_some_and(|own| own.replicas == Some(1))
     }
 
     /// The workload that an endpoint is.
@@ -498,57 +429,6 @@ impl Evaluator {
     }
 }
 
-/// What passes in the end: everything on an open side, and what doubts of the whole side leave of it.
-pub(crate) fn settle(admitted: Reach, open: bool, doubts: &[Doubt]) -> Reach {
-    let mut reach = if open { Reach::all() } else { admitted };
-    for doubt in doubts {
-        match doubt {
-            Doubt::SameNode => return Reach::all(),
-            Doubt::PerhapsSameNode | Doubt::HostNetworkSubject => reach.possible = Connections::all(),
-            _ => reach = Reach { sure: Connections::none(), possible: Connections::all() },
-        }
-    }
-    reach
-}
-
 fn key(policy: &Policy) -> (String, String) {
     (policy.namespace.clone(), policy.name.clone())
 }
-
-/// Where a cluster's DNS runs, and the label that it carries by convention.
-/// <https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/>
-const DNS_NAMESPACE: &str = "kube-system";
-const DNS_LABEL: (&str, &str) = ("k8s-app", "kube-dns");
-
-/// The DNS workload that every cluster has, for manifests that do not name it.
-fn usual_dns() -> Workload {
-    let at = Location { file: "(every cluster)".into(), line: 1, column: 1 };
-    let named = |name: &str, protocol| crate::workload::NamedPort { name: name.into(), protocol, port: 53 };
-    Workload {
-        template: Node { at: at.clone(), value: Value::Mapping(Vec::new()) },
-        at,
-        kind: "Deployment".into(),
-        namespace: DNS_NAMESPACE.into(),
-        name: "kube-dns".into(),
-        labels: Labels::from([(DNS_LABEL.0.into(), DNS_LABEL.1.into())]),
-        ports: vec![named("dns", Protocol::Udp), named("dns-tcp", Protocol::Tcp)],
-        host_network: false,
-        node: None,
-        addresses: Vec::new(),
-        replicas: None,
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Allowed => "allowed",
-            Self::Denied => "denied",
-            Self::Partial => "partial",
-            Self::Undecided => "undecided",
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{edge::Edge, evaluator::Evaluator, evaluator::Verdict};
+use crate::{edge::Edge, evaluator::Evaluator, reach::Verdict};
 
 /// An edge's verdict and everything that it rests on.
 ///

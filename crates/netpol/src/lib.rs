@@ -5,13 +5,14 @@
 //! - [`node`], [`manifest`]: YAML and JSON with every value's place; objects out of files, folders and lists
 //! - [`policy`], [`selector`], [`workload`], [`service`]: what the objects mean
 //! - [`cluster`]: all of them together
-//! - [`connections`]: sets of ports
+//! - [`connections`], [`reach`]: sets of ports, and those that are sure or possible
 //! - [`evaluator`], [`matrix`]: what passes between two, and between all
 //! - [`edge`]: the same by name, Service and URL, the look-up of the name included
 //! - [`doubt`], [`explanation`]: what a verdict hangs on, and everything that it rests on
 
 pub mod cluster;
 pub mod connections;
+mod dns;
 pub mod doubt;
 pub mod edge;
 pub mod evaluator;
@@ -21,6 +22,7 @@ pub mod manifest;
 pub mod matrix;
 pub mod node;
 pub mod policy;
+pub mod reach;
 mod reason;
 pub mod selector;
 pub mod service;

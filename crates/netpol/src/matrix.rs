@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use crate::{
     connections::Connections,
-    evaluator::{CompiledRule, Endpoint, Evaluator, Reach, settle},
+    evaluator::{CompiledRule, Endpoint, Evaluator},
     policy::Direction,
+    reach::{Reach, settle},
 };
 
 /// What every workload lets in from every other, and out to it. Its indexes are those of [`Evaluator::workloads`].

@@ -5,8 +5,9 @@
 use crate::{
     connections::{Connections, Protocol},
     doubt::Doubt,
-    evaluator::{Admission, Endpoint, Evaluator, IpBlockPods, Pair, Side, Verdict},
+    evaluator::{Admission, Endpoint, Evaluator, IpBlockPods, Pair, Side},
     policy::{Direction, Peer, Policy, Port, Rule, Scope, Target},
+    reach::Verdict,
     selector::{Labels, Requirement, Selector},
     workload::Workload,
 };

@@ -4,9 +4,10 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use star_netpol::{
     Cluster, Evaluator, Location, Matrix, Protocol,
-    evaluator::{Endpoint, IpBlockPods, Options, Reach},
+    evaluator::{Endpoint, IpBlockPods, Options},
     manifest::parse,
     policy::{IpBlock, Peer, Policy, Port, Rule, Scope, Target},
+    reach::Reach,
     selector::{Operator, Requirement, Selector},
 };
 

@@ -4,8 +4,9 @@
 use star_netpol::{
     Cluster, Evaluator, Protocol,
     edge::{Destination, Edge},
-    evaluator::{Endpoint, IpBlockPods, Options, Verdict},
+    evaluator::{Endpoint, IpBlockPods, Options},
     manifest::parse,
+    reach::Verdict,
 };
 
 /// Two pods in each of two namespaces. In `y` pods carry an empty `team`, which the others do not carry at all.

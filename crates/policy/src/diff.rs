@@ -12,7 +12,8 @@ use anyhow::ensure;
 use serde::Serialize;
 use star_netpol::{
     Connections, Evaluator, Matrix,
-    evaluator::{Endpoint, Reach, Verdict},
+    evaluator::Endpoint,
+    reach::{Reach, Verdict},
 };
 
 use crate::{

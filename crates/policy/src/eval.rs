@@ -6,10 +6,7 @@ use std::{
 };
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
-use star_netpol::{
-    Connections, Evaluator, Matrix,
-    evaluator::{Endpoint, Verdict},
-};
+use star_netpol::{Connections, Evaluator, Matrix, evaluator::Endpoint, reach::Verdict};
 
 use crate::{
     args::{EvalArgs, Output},

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anstream::{AutoStream, ColorChoice, stream::RawStream};
 use anstyle::{AnsiColor, Style};
-use star_netpol::evaluator::Verdict;
+use star_netpol::reach::Verdict;
 
 pub(crate) const TITLE: Style = Style::new().bold();
 

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
-use star_netpol::evaluator::{Endpoint, Reach};
+use star_netpol::evaluator::Endpoint;
+use star_netpol::reach::Reach;
 use star_netpol::{Cluster, Evaluator, Matrix, manifest};
 
 use crate::process::memory;

@@ -1,5 +1,5 @@
 use super::{Destination, EndError, Named};
-use crate::{Cluster, Evaluator, Protocol, evaluator::Verdict, manifest::parse};
+use crate::{Cluster, Evaluator, Protocol, manifest::parse, reach::Verdict};
 
 #[track_caller]
 fn reads(text: &str, host: Named, port: Option<u16>, protocol: Protocol) {
@@ -158,4 +158,19 @@ fn a_pod_and_itself_is_told_as_such() {
     let reasons = |to: &str| evaluator.edge(source, &to.parse().unwrap(), "x").unwrap().reasons;
     assert_eq!(reasons("x/a:80"), ["x/a always reaches itself"]);
     assert_eq!(reasons("y/web:80").len(), 2);
+}
+
+#[test]
+fn one_replica_and_another_are_two_pods() {
+    let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, namespace: x}, spec: {replicas: 3, template: {spec: {containers: [{}]}}}}\n";
+    let name = Named::Workload { namespace: Some("x".into()), name: "w".into() };
+    let reasons = |policies: &str| {
+        let evaluator = evaluator(&format!("{text}{policies}"));
+        let source = evaluator.endpoint(&name, "x").unwrap();
+        let edge = evaluator.edge(source, &"x/w:80".parse().unwrap(), "x").unwrap();
+        (edge.verdict, edge.reasons)
+    };
+    let open = vec!["egress of x/w is open".to_owned(), "ingress of x/w is open".to_owned()];
+    assert_eq!(reasons(""), (Verdict::Allowed, open));
+    assert_eq!(reasons(&policy("x", "{podSelector: {}}")).0, Verdict::Denied);
 }
