@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use rustix::process::{getgid, getuid};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, wait};
 
 /// Becomes one who may enter the networks of labs that are started from now on: root, if only in a user namespace; and
 /// takes what `more` says. The process must still have one thread.
@@ -40,11 +40,21 @@ pub(crate) fn within<T: Send>(process: i32, work: impl FnOnce() -> T + Send) -> 
     })
 }
 
-/// A process of the pod with `address`.
+/// A process of the pod with `address`, once one is in the pod's network: before, it is in the node's, which has routes to
+/// every pod's address, while the pod's own has it as its local one.
 pub(crate) fn process_at(lab: &Lab, address: Ipv4Addr) -> i32 {
-    let mine = |pid: &i32| {
+    let own = |pid: &i32| {
         let routes = fs::read_to_string(format!("/proc/{pid}/net/fib_trie")).unwrap_or_default();
-        routes.contains(&format!(" {address}\n"))
+        let lines = routes.lines().zip(routes.lines().skip(1));
+        lines.into_iter().any(|(line, next)| line.ends_with(&format!(" {address}")) && next.contains("host LOCAL"))
     };
-    lab.processes().into_iter().find(mine).unwrap()
+    let mut found = None;
+    wait(
+        || {
+            found = lab.processes().into_iter().find(own);
+            found.is_some()
+        },
+        || format!("no process is in the network of {address}"),
+    );
+    found.unwrap()
 }
