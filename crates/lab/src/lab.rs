@@ -4,39 +4,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, bail, ensure};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, pending, select_all};
 use rustix::time::{ClockId, clock_gettime};
 use star_netpol::manifest::{self, Object};
-use star_netpol::workload::Workload;
 use tokio::net::UnixListener;
-use tokio::process::Child;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{self, Cluster, Key};
-use crate::control::{self, Answer, Asked, File, Folder, Kind, Request};
+use crate::cluster::{Cluster, Key};
+use crate::control::{self, Answer, Asked, Folder, Request};
 use crate::enforce::{self, Established};
 use crate::fabric::Fabric;
 use crate::folder::Followed;
 use crate::nft::{Batch, Netfilter};
 use crate::pod::Pod;
-use crate::process::{Process, tell};
+use crate::process::tell;
 use crate::publish::{self, Ports, Published, Target};
-use crate::{describe, dns, image, isolation, listing, service};
+use crate::{dns, image, isolation, service};
+
+mod request;
 
 /// The cluster's own DNS.
 const DNS: &str = include_str!("dns.yaml");
-
-/// How long a program that is run on request may take: nobody could end it.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the lab is to be.
 #[derive(Debug)]
@@ -216,7 +210,7 @@ impl Lab {
                 }
                 Some(Asked { request, answer }) = self.requests.recv() => match request {
                     Request::Exec { pod, command, namespace } => match self.exec(&namespace, &pod, &command) {
-                        Ok(running) => drop(self.execs.spawn(async { drop(answer.send(ended(running).await)) })),
+                        Ok(running) => drop(self.execs.spawn(async { drop(answer.send(request::ended(running).await)) })),
                         Err(refused) => drop(answer.send(Err(refused).into())),
                     },
                     // Whoever asked may be gone by now: what was asked is done all the same.
@@ -233,128 +227,6 @@ impl Lab {
         }
         join_all(self.pods.values_mut().map(Pod::stop)).await;
         Ok(())
-    }
-
-    async fn obey(&mut self, request: Request) -> Answer {
-        let mut answer = Answer::default();
-        let result = match request {
-            Request::Apply { files, namespace } => {
-                let objects = parsed(files, &mut answer);
-                self.apply(objects, namespace.as_deref(), &mut answer);
-                self.reconcile().await
-            }
-            Request::Delete { files, namespace } => {
-                let objects = parsed(files, &mut answer);
-                self.delete(&objects, namespace.as_deref(), &mut answer);
-                self.reconcile().await
-            }
-            Request::DeleteNamed { kind, names, namespace } => {
-                let (kind, group, resource) = match kind {
-                    Kind::Pods => ("Pod", "", "pod"),
-                    Kind::Services => ("Service", "", "service"),
-                    Kind::NetworkPolicies => ("NetworkPolicy", "networking.k8s.io", "networkpolicy.networking.k8s.io"),
-                    Kind::Namespaces => ("Namespace", "", "namespace"),
-                };
-                for name in names {
-                    match self.cluster.delete(kind, group, &namespace, &name) {
-                        Ok(()) => answer.told += &format!("{resource} {name:?} deleted\n"),
-                        Err(refused) => answer.refused.push(refused),
-                    }
-                }
-                self.reconcile().await
-            }
-            Request::Get { kind, names, namespace, output } => {
-                let view = listing::View { cluster: &self.cluster, pods: &self.pods, published: &self.published };
-                listing::get(&view, kind, &names, namespace.as_deref(), output, &mut answer);
-                Ok(())
-            }
-            Request::Describe { kind, names, namespace } => {
-                describe::describe(&self.cluster, kind, &names, &namespace, &mut answer);
-                Ok(())
-            }
-            Request::Log { pod, container, namespace } => {
-                match self.container(&namespace, &pod, container.as_deref()) {
-                    Ok(process) => {
-                        answer.told = process.log.display().to_string();
-                        Ok(())
-                    }
-                    Err(refused) => Err(refused),
-                }
-            }
-            // Answered when it has ended, not here.
-            Request::Exec { .. } => Ok(()),
-            Request::Kill(name) => self.kill(&name, &mut answer).await,
-            Request::Start(name) => self.revive(&name, &mut answer),
-        };
-        if let Err(error) = result {
-            answer.refused.push(format!("error: {error:#}"));
-        }
-        answer.enforced_ns = self.enforced_ns;
-        answer
-    }
-
-    /// Applies objects, what others need first.
-    fn apply(&mut self, mut objects: Vec<Object>, namespace: Option<&str>, answer: &mut Answer) {
-        objects.sort_by_key(cluster::rank);
-        for object in &objects {
-            // In a folder there are other documents, too.
-            if object.api_version.is_empty() {
-                answer.warned.push(format!("Warning: passed over a {}", object.kind));
-                continue;
-            }
-            if let Some(refused) = mismatch(object, namespace) {
-                answer.refused.push(refused);
-                continue;
-            }
-            match self.cluster.apply(object, namespace.unwrap_or("default")) {
-                Ok((outcome, warnings)) => {
-                    answer.warned.extend(self.uncut(object, namespace));
-                    answer.warned.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
-                    answer.told += &format!("{}/{} {}\n", cluster::resource(object), object.name, outcome.name());
-                }
-                Err(refused) => answer.refused.extend(refused),
-            }
-        }
-    }
-
-    /// What to know of a policy that concerns a page: here it is not cut.
-    fn uncut(&self, object: &Object, namespace: Option<&str>) -> Option<String> {
-        let namespace = object.namespace.as_deref().or(namespace).unwrap_or("default");
-        let policy = &self.cluster.policies.get(&(namespace.to_owned(), object.name.clone()))?.policy;
-        let (true, Some(_)) = (object.kind == "NetworkPolicy", &policy.ingress) else { return None };
-        let published = self.published.iter().find(|published| {
-            let service = self.cluster.services.get(&published.service).map(|object| &object.service);
-            let selects = |(workload, _): (&Workload, _)| {
-                service.is_some_and(|service| service.selects(workload))
-                    && workload.namespace == policy.namespace
-                    && policy.pod_selector.matches(&workload.labels)
-            };
-            self.cluster.pods().any(selects)
-        })?;
-        Some(format!(
-            "Warning: {policy} selects the pods of Service {}; star-lab shows it at http://{}/ all the same, as kubectl \
-             port-forward does: in a cluster, the load balancer may be cut off",
-            published.name(),
-            published.address
-        ))
-    }
-
-    /// Removes objects, what others need last.
-    fn delete(&mut self, objects: &[Object], namespace: Option<&str>, answer: &mut Answer) {
-        let mut objects: Vec<_> = objects.iter().collect();
-        objects.sort_by_key(|object| std::cmp::Reverse(cluster::rank(object)));
-        for object in objects {
-            if let Some(refused) = mismatch(object, namespace) {
-                answer.refused.push(refused);
-                continue;
-            }
-            let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-            let namespace = object.namespace.as_deref().or(namespace).unwrap_or("default");
-            match self.cluster.delete(&object.kind, group, namespace, &object.name) {
-                Ok(()) => answer.told += &format!("{} {:?} deleted\n", cluster::resource(object), object.name),
-                Err(refused) => answer.refused.push(refused),
-            }
-        }
     }
 
     /// Makes the cluster hold what the followed folder holds now, and says what changed.
@@ -456,123 +328,4 @@ impl Lab {
         let pod = self.pods.values().find(|pod| pod.spec.address == *endpoint.ip())?;
         Some((pod.wire.clone(), endpoint.port()))
     }
-
-    /// A container of a pod: the one of that name, or the only one.
-    fn container(&self, namespace: &str, pod: &str, container: Option<&str>) -> anyhow::Result<&Process> {
-        let Some(found) = self.pods.get(&(namespace.to_owned(), pod.to_owned())) else {
-            bail!("Error from server (NotFound): pods {pod:?} not found");
-        };
-        let names: Vec<_> = found.containers.iter().map(Process::container).collect();
-        match (container, &*found.containers) {
-            (None, [only]) => Ok(only),
-            (None, _) => {
-                bail!("a container name must be specified for pod {pod}, choose one of: [{}]", names.join(" "))
-            }
-            (Some(name), containers) => {
-                containers.iter().find(|container| container.container() == name).with_context(|| {
-                    format!("container {name} is not valid for pod {pod}, choose one of: [{}]", names.join(" "))
-                })
-            }
-        }
-    }
-
-    /// Starts a program in a pod: one of its image.
-    fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Child> {
-        let workload = pod.split_once('/').map(|(_, name)| name);
-        let mut pods = self.cluster.pods().filter(|(_, pod)| pod.spec.namespace == namespace);
-        let found = pods.find(|(of, object)| match workload {
-            Some(name) => of.name == name,
-            None => object.spec.name == pod,
-        });
-        let container = found.and_then(|(_, object)| self.pods.get(&object.spec.key())?.containers.first());
-        let Some(container) = container else { bail!("Error from server (NotFound): pods {pod:?} not found") };
-        let (program, arguments) =
-            command.split_first().context("you must specify at least one command for the container")?;
-        let known = image::called(program)
-            .filter(|program| container.specified().command.first().is_some_and(|own| own == program));
-        let Some(program) = known else {
-            bail!(
-                "{program:?}: executable file not found in $PATH: the image {:?} has {} alone",
-                container.specified().image,
-                container.specified().command[0]
-            );
-        };
-        let command: Vec<_> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
-        let mut command = container.place().command(&command, &container.specified().environment);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        command.spawn().context("cannot be started")
-    }
-
-    /// The pods that a name stands for: its own, or those of a workload of that name.
-    fn called(&mut self, name: &str) -> anyhow::Result<Vec<&mut Pod>> {
-        let of = self.cluster.pods().filter(|(workload, pod)| pod.spec.name == name || workload.name == name);
-        let keys: BTreeSet<_> = of.map(|(_, pod)| pod.spec.key()).collect();
-        if keys.is_empty() {
-            let all: Vec<_> = self.pods.keys().map(|(_, name)| name.as_str()).collect();
-            bail!("there is no pod `{name}`; there are {}", all.join(", "));
-        }
-        Ok(self.pods.iter_mut().filter(|(key, _)| keys.contains(*key)).map(|(_, pod)| pod).collect())
-    }
-
-    async fn kill(&mut self, name: &str, answer: &mut Answer) -> anyhow::Result<()> {
-        for pod in self.called(name)? {
-            let mut killed = false;
-            for container in &mut pod.containers {
-                killed |= container.kill().await.is_some();
-            }
-            answer.told += &format!("{} {}\n", pod.spec.name, if killed { "killed" } else { "was down already" });
-        }
-        self.commit()
-    }
-
-    fn revive(&mut self, name: &str, answer: &mut Answer) -> anyhow::Result<()> {
-        for pod in self.called(name)? {
-            let down: Vec<_> = pod.containers.iter_mut().filter(|container| !container.is_running()).collect();
-            let how = if down.is_empty() { "runs already" } else { "started" };
-            for container in down {
-                container.start()?;
-            }
-            answer.told += &format!("{} {how}\n", pod.spec.name);
-        }
-        self.commit()
-    }
-}
-
-/// What a program said by its end.
-async fn ended(running: Child) -> Answer {
-    let output = match timeout(PATIENCE, running.wait_with_output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(error.into()).into(),
-        Err(_) => return Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
-    };
-    Answer {
-        told: String::from_utf8_lossy(&output.stdout).into_owned(),
-        warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
-        // A signal's number has no place in an exit code.
-        code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
-        ..Answer::default()
-    }
-}
-
-/// The objects of files; what is no manifest is refused, a file each.
-fn parsed(files: Vec<File>, answer: &mut Answer) -> Vec<Object> {
-    let mut objects = Vec::new();
-    for (file, text) in files {
-        match manifest::parse(&file, &text) {
-            Ok(found) => objects.extend(found),
-            Err(problem) => answer.refused.push(format!("error: {problem}")),
-        }
-    }
-    objects
-}
-
-/// What `kubectl` says when `-n` names another namespace than the object.
-fn mismatch(object: &Object, namespace: Option<&str>) -> Option<String> {
-    let (own, given) = (object.namespace.as_deref()?, namespace?);
-    (own != given && object.kind != "Namespace").then(|| {
-        format!(
-            "error: the namespace from the provided object {own:?} does not match the namespace {given:?}. \
-             You must pass '--namespace={own}' to perform this operation."
-        )
-    })
 }

@@ -19,7 +19,7 @@
 //! | `dns` | the cluster's DNS |
 //! | `publish` | a Service on the machine's loopback |
 //! | `folder` | a folder of manifests that is followed |
-//! | `lab` | keeps all that as it is wanted |
+//! | `lab` | keeps all that as it is wanted; `lab::request` does what is asked for |
 //! | `loopback` | the lab for a machine that gives no namespaces |
 //! | `args` | the command line |
 //! | `control` | what a second terminal says to a running lab |
