@@ -11,9 +11,11 @@ mod example;
 mod graph;
 mod history;
 mod http;
+mod journal;
 mod peer;
 mod resource;
 mod roster;
+mod wanted;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -8,6 +8,8 @@
 //! | [`serve`] | HTTP to anybody, within bounds |
 //! | `capability` | the right to listen on a low port without root |
 //! | [`cli`] | arguments to a running process, and its last line when it fails |
+//! | [`echo`] | what a check over UDP asks for, and what answers it |
+//! | [`follow`] | a file that is read again when it changes |
 //! | [`process`] | a daemon's log, listener and signals |
 //! | [`telemetry`] | logs |
 //! | [`supervise`] | signals, and the end of a task |
@@ -15,6 +17,8 @@
 mod capability;
 pub mod check;
 pub mod cli;
+pub mod echo;
+pub mod follow;
 pub mod poll;
 pub mod process;
 pub mod serve;
