@@ -3,6 +3,7 @@
 //! Each check resolves the name anew and opens a connection of its own, because most networks let an established flow
 //! outlive a policy that now denies it. Nothing is kept between two checks.
 
+mod bounded;
 mod connect;
 mod exchange;
 mod guard;
@@ -20,6 +21,7 @@ use star_wire::observation::{Observation, Reason, State};
 use tokio::time::{Instant, timeout_at};
 
 use crate::target::{Host, TargetUrl};
+use bounded::Bounded;
 use resolve::Problem;
 
 pub use guard::Guard;
@@ -177,14 +179,15 @@ impl Checker {
         let connected = within(deadline, connect::connect(&addresses, target.port, phases)).await;
         let stream = connected.map_err(|late| late.means(|| connect::no_answer(phases, time)))??;
         phases.connect = Some(take_lap());
+        let (stream, allowance) = Bounded::new(stream, response_deadline);
 
         let (head_at, answer) = if let Some(connector) = tls {
             let handshake = within(deadline, tls::handshake(&connector, &target.host, stream)).await;
             let stream = handshake.map_err(|late| late.means(|| tls::no_answer(phases, time)))??;
             phases.tls = Some(take_lap());
-            exchange::exchange(stream, target, ask, response_deadline).await?
+            exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
         } else {
-            exchange::exchange(stream, target, ask, response_deadline).await?
+            exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
         };
         phases.response = Some(head_at - lap);
         Ok(answer)

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
 use star_wire::observation::Reason;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::{Failure, Millis, Phases};
@@ -80,10 +82,21 @@ pub(super) async fn hedged(address: SocketAddr, attempts: &mut u32) -> io::Resul
 
 /// Closing by reset leaves no TIME_WAIT, here or in the node's connection tracking, where 1,000 checks a second would
 /// otherwise hold 120,000 entries (120 s each).
+///
+/// Not `TcpSocket::connect`, which gives up a connection that was established, answered on, and reset before we looked.
 async fn attempt(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_zero_linger()?;
-    socket.connect(address).await
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_linger(Some(Duration::ZERO))?;
+    match socket.connect(&address.into()) {
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => return Err(error),
+        _ => {}
+    }
+    let stream = TcpStream::from_std(socket.into())?;
+    stream.writable().await?;
+    match stream.take_error()? {
+        Some(error) if error.kind() != io::ErrorKind::ConnectionReset => Err(error),
+        _ => Ok(stream),
+    }
 }
 
 /// What an error of `connect(2)` says about the peer.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls_native_certs::load_native_certs;
 use star_wire::observation::Reason;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -25,11 +25,11 @@ impl Tls {
     }
 }
 
-pub(super) async fn handshake(
+pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     connector: &TlsConnector,
     host: &Host,
-    stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, Failure> {
+    stream: S,
+) -> Result<TlsStream<S>, Failure> {
     let failed = |problem: String| Failure::new(Reason::TlsFailed, problem);
     let name = match host {
         Host::Address(address) => ServerName::from(*address),
