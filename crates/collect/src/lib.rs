@@ -14,6 +14,7 @@ mod http;
 mod peer;
 mod resource;
 mod roster;
+mod statement;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,11 +64,13 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Config { resources, interval, timeout, admin_token_file } = config;
+    let pulse = checker.pulse();
     let checker = Arc::new(checker);
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (mut collector, latest) = Collector::new(Polling { checker, interval, timeout }, Bounds::default());
     let mut tasks = JoinSet::new();
     collector.begin(resources);
+    tasks.spawn(async move { pulse.run().await });
     tasks.spawn(collector.run(inbox));
     let app = http::router(latest, commands, admin_token_file, shutdown.clone());
     supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
