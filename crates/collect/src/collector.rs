@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use star_daemon::check::Checker;
 use star_daemon::poll;
+use star_daemon::pulse::uptime;
+use star_wire::gap::Gap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -54,18 +56,20 @@ pub(crate) struct Collector {
     started: u64,
     reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
     directory: Arc<Mutex<Directory>>,
+    /// When this process stood still, as far as it is told.
+    gaps: Vec<Gap>,
 }
 
 impl Collector {
     /// A collector without resources, and what it will publish.
     pub(crate) fn new(polling: Polling, bounds: Bounds) -> (Self, watch::Receiver<Arc<Snapshot>>) {
-        let roster = Roster::new();
+        let roster = Roster::new(polling.interval);
         let first = Arc::new(roster.state().clone());
         let history = History::new(Arc::clone(&first), bounds);
         let (latest, receiver) = watch::channel(first);
         let (pollers, running, reports) = (JoinSet::new(), HashMap::new(), mpsc::channel(REPORTS));
-        let directory = Arc::default();
-        (Self { polling, roster, history, latest, pollers, running, started: 0, reports, directory }, receiver)
+        let (directory, gaps) = (Arc::default(), Vec::new());
+        (Self { polling, roster, history, latest, pollers, running, started: 0, reports, directory, gaps }, receiver)
     }
 
     /// Fetches these from now on. Before anything is served, so that no answer lacks them.
@@ -79,9 +83,15 @@ impl Collector {
 
     /// Takes reports and does what commands say. Ends when nobody can send a command any more.
     pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let mut batch = Vec::new();
+        let (mut batch, mut gaps) = (Vec::new(), self.polling.checker.pulse().gaps());
         loop {
             tokio::select! {
+                Ok(()) = gaps.changed() => {
+                    let known = std::mem::replace(&mut self.gaps, gaps.borrow_and_update().clone());
+                    let new = self.gaps.iter().filter(|gap| !known.contains(gap)).map(|gap| (None, *gap));
+                    self.roster.note(new.collect::<Vec<_>>());
+                    self.show(Change::Row);
+                }
                 _ = self.reports.1.recv_many(&mut batch, REPORTS) => {
                     let change = batch.drain(..).map(|report| self.roster.take(report)).max();
                     self.show(change.unwrap_or(Change::Nothing));
@@ -119,7 +129,7 @@ impl Collector {
                 let _ = done.send(poller.is_some());
             }
             Command::History(answer) => {
-                self.history.forget(star_wire::now());
+                self.history.forget(uptime());
                 let _ = answer.send(self.history.clone());
             }
         }
@@ -130,7 +140,7 @@ impl Collector {
         if self.roster.get(&entry.id).is_some_and(|known| known.url.as_str() == entry.url.as_str()) {
             return false;
         }
-        tracing::info!(id = %entry.id, url = %entry.url, "resource added");
+        tracing::info!(id = %entry.id, url = entry.url.as_str(), "resource added");
         self.started += 1;
         let Polling { checker, interval, timeout } = &self.polling;
         let (checker, reports) = (Arc::clone(checker), self.reports.0.clone());
@@ -157,7 +167,7 @@ impl Collector {
         }
         let before = Arc::clone(&self.latest.borrow());
         let mut next = self.roster.state().clone();
-        (next.seq, next.at) = (before.seq + 1, star_wire::now());
+        next.follow(&before, star_wire::now(), self.roster.take_notes());
         let difference = next.since(&before);
         let news = difference.is_some();
         if !news {
@@ -165,7 +175,7 @@ impl Collector {
         }
         let next = Arc::new(next);
         if let Some(difference) = difference {
-            self.history.record(difference, &next);
+            self.history.record(difference, &next, uptime());
         }
         // Who waits for news is not woken by a latency.
         self.latest.send_if_modified(|latest| {

@@ -6,7 +6,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::Serialize;
 use star_wire::Timestamp;
-use star_wire::event::{EdgePatch, Event, NodePatch, Patch, Row as WireRow, RowEdge, Snapshot as WireSnapshot};
+use star_wire::event::{
+    EdgePatch, Event, NodeGap, NodePatch, Patch, Row as WireRow, RowEdge, Snapshot as WireSnapshot,
+};
+use star_wire::gap::Gap;
 use star_wire::graph::{Edge, Graph, Kind, Node};
 use star_wire::observation::{Observation, State};
 use star_wire::resource::{Resource, ResourcesBody};
@@ -21,15 +24,30 @@ pub(crate) struct Snapshot {
     /// One for each resource, in the order of `names`, which begins with the resources.
     pub(crate) rows: Vec<Arc<Row>>,
     pub(crate) responses: Vec<Option<Arc<Response>>>,
+    /// Oldest first.
+    notes: Arc<[Note]>,
     rendered: OnceLock<Bytes>,
+}
+
+/// How many notes are remembered: whoever was told the state before them learns of them all.
+const NOTES: usize = 64;
+
+/// That nobody looked for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    /// The state that tells it first.
+    seq: u64,
+    /// The resource whose probe stood still; none if we did.
+    source: Option<Arc<str>>,
+    gap: Gap,
 }
 
 impl Clone for Snapshot {
     /// Shares all but what was rendered from it.
     fn clone(&self) -> Self {
-        let Self { seq, at, names, rows, responses, rendered: _ } = self;
-        let (names, rows, responses) = (Arc::clone(names), rows.clone(), responses.clone());
-        Self { seq: *seq, at: *at, names, rows, responses, rendered: OnceLock::new() }
+        let Self { seq, at, names, rows, responses, notes, rendered: _ } = self;
+        let (names, rows, responses, notes) = (Arc::clone(names), rows.clone(), responses.clone(), Arc::clone(notes));
+        Self { seq: *seq, at: *at, names, rows, responses, notes, rendered: OnceLock::new() }
     }
 }
 
@@ -56,7 +74,36 @@ pub(crate) enum Difference {
 
 impl Snapshot {
     pub(crate) fn new(at: Timestamp) -> Self {
-        Self { seq: 0, at, names: Arc::default(), rows: Vec::new(), responses: Vec::new(), rendered: OnceLock::new() }
+        let (names, rows, responses, notes) = (Arc::default(), Vec::new(), Vec::new(), Arc::default());
+        Self { seq: 0, at, names, rows, responses, notes, rendered: OnceLock::new() }
+    }
+
+    /// The state that follows `before`, with what was noted meanwhile.
+    pub(crate) fn follow(&mut self, before: &Self, at: Timestamp, gaps: Vec<(Option<Arc<str>>, Gap)>) {
+        (self.seq, self.at, self.notes) = (before.seq + 1, at, Arc::clone(&before.notes));
+        self.note(gaps);
+    }
+
+    fn note(&mut self, gaps: Vec<(Option<Arc<str>>, Gap)>) {
+        if gaps.is_empty() {
+            return;
+        }
+        let new = gaps.into_iter().map(|(source, gap)| Note { seq: self.seq, source, gap });
+        let notes: Vec<_> = self.notes.iter().cloned().chain(new).collect();
+        self.notes = notes[notes.len().saturating_sub(NOTES)..].into();
+    }
+
+    /// What was noted after the state `seq`; not of a resource that is gone.
+    fn gaps(&self, seq: Option<u64>) -> Vec<NodeGap> {
+        let new = self.notes.iter().filter(|note| seq.is_none_or(|seq| note.seq > seq));
+        let told = new.filter_map(|Note { seq: _, source, gap }| {
+            let source = match source {
+                None => None,
+                Some(id) => Some(self.place(id)?),
+            };
+            Some(NodeGap { source, gap: *gap })
+        });
+        told.collect()
     }
 
     /// The same, without what only the present is asked for.
@@ -126,7 +173,8 @@ impl Snapshot {
         let row = |(source, row): (usize, &Arc<Row>)| WireRow { source, edges: row.edges.iter().map(told).collect() };
         let rows = self.rows.iter().enumerate().filter(|(_, row)| !row.edges.is_empty()).map(row);
         let nodes = self.nodes().into_iter().map(|node| Node { observation: timeless(&node.observation), ..node });
-        Event::Snapshot(WireSnapshot { seq: self.seq, at: self.at, nodes: nodes.collect(), rows: rows.collect() })
+        let (nodes, rows, causes, gaps) = (nodes.collect(), rows.collect(), Vec::new(), self.gaps(None));
+        Event::Snapshot(WireSnapshot { seq: self.seq, at: self.at, nodes, rows, causes, gaps })
     }
 
     /// The event that tells those who know the state before of this one.
@@ -162,8 +210,8 @@ impl Snapshot {
                 edges.push(EdgePatch { source, changed });
             }
         }
-        let same = nodes.is_empty() && rows.is_empty() && edges.is_empty();
-        let (causes, gaps) = (Vec::new(), Vec::new());
+        let (causes, gaps) = (Vec::new(), self.gaps(Some(before.seq)));
+        let same = nodes.is_empty() && rows.is_empty() && edges.is_empty() && gaps.is_empty();
         let patch = Patch { seq: self.seq, prev: before.seq, at: self.at, nodes, rows, edges, causes, gaps };
         (!same).then_some(Difference::Patch(patch))
     }
@@ -171,6 +219,8 @@ impl Snapshot {
     /// Does to this state what `patch` tells.
     pub(crate) fn apply(&mut self, patch: &Patch) {
         (self.seq, self.at) = (patch.seq, patch.at);
+        let source = |gap: &NodeGap| gap.source.and_then(|node| self.names.get(node)).map(|name| Arc::clone(&name.id));
+        self.note(patch.gaps.iter().map(|gap| (source(gap), gap.gap)).collect());
         let mut change = |source: usize, change: &mut dyn FnMut(&mut Row)| {
             let Some(row) = self.rows.get_mut(source) else { return };
             let mut copy = Row { observation: row.observation.clone(), edges: row.edges.clone() };
@@ -193,12 +243,12 @@ impl Snapshot {
     }
 }
 
-/// Whether it is a transition. Another latency or another wording is not.
+/// Whether it is a transition. Another latency, address or wording is not, nor that it was checked again.
 fn differ(new: &Observation, old: &Observation) -> bool {
     !new.agrees(old) || new.since != old.since
 }
 
-/// Without the latency, which is not a transition.
+/// Without the latency, which nobody needs to know of a transition.
 fn timeless(observation: &Observation) -> Observation {
     Observation { latency_ms: None, ..observation.clone() }
 }

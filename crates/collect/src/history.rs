@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use star_wire::Timestamp;
 use star_wire::event::{Event, History as WireHistory, Patch};
 
 use crate::graph::{Difference, Snapshot};
@@ -30,7 +29,8 @@ pub(crate) struct History {
     bounds: Bounds,
     oldest: Arc<Snapshot>,
     changes: usize,
-    entries: VecDeque<Entry>,
+    /// Oldest first, each with when it was recorded: by [`star_daemon::pulse::uptime`], since clocks are set.
+    entries: VecDeque<(Duration, Entry)>,
 }
 
 #[derive(Clone)]
@@ -41,20 +41,16 @@ enum Entry {
 }
 
 impl Entry {
-    fn at(&self) -> Timestamp {
-        match self {
-            Self::Snapshot(snapshot) => snapshot.at,
-            Self::Patch(patch) => patch.at,
-        }
-    }
-
     /// How many changes it stands for.
     fn weight(&self) -> usize {
         match self {
             Self::Snapshot(snapshot) => snapshot.size(),
             Self::Patch(patch) => {
                 let rows = patch.rows.iter().map(|row| row.edges.len()).sum::<usize>();
-                patch.nodes.len() + rows + patch.edges.iter().map(|row| row.changed.len()).sum::<usize>()
+                patch.nodes.len()
+                    + patch.gaps.len()
+                    + rows
+                    + patch.edges.iter().map(|row| row.changed.len()).sum::<usize>()
             }
         }
     }
@@ -65,25 +61,24 @@ impl History {
         Self { bounds, oldest, changes: 0, entries: VecDeque::new() }
     }
 
-    /// Records that `difference` led to `snapshot`.
-    pub(crate) fn record(&mut self, difference: Difference, snapshot: &Arc<Snapshot>) {
+    /// Records that `difference` led to `snapshot` just `now`.
+    pub(crate) fn record(&mut self, difference: Difference, snapshot: &Arc<Snapshot>, now: Duration) {
         let entry = match difference {
             Difference::Nodes => Entry::Snapshot(Arc::new(snapshot.without_responses())),
             Difference::Patch(patch) => Entry::Patch(Arc::new(patch)),
         };
         self.changes += entry.weight();
-        self.entries.push_back(entry);
-        self.forget(snapshot.at);
+        self.entries.push_back((now, entry));
+        self.forget(now);
     }
 
     /// Drops what is beyond the bounds at the moment `now`.
-    pub(crate) fn forget(&mut self, now: Timestamp) {
-        let beyond = |history: &Self, entry: &Entry| {
-            let age = Duration::try_from(now.duration_since(entry.at())).unwrap_or_default();
-            history.changes > history.bounds.changes || age > history.bounds.age
+    pub(crate) fn forget(&mut self, now: Duration) {
+        let beyond = |history: &Self, at: Duration| {
+            history.changes > history.bounds.changes || now.saturating_sub(at) > history.bounds.age
         };
-        while self.entries.front().is_some_and(|entry| beyond(self, entry)) {
-            let Some(entry) = self.entries.pop_front() else { return };
+        while self.entries.front().is_some_and(|(at, _)| beyond(self, *at)) {
+            let Some((_, entry)) = self.entries.pop_front() else { return };
             self.changes -= entry.weight();
             match entry {
                 Entry::Snapshot(snapshot) => self.oldest = snapshot,
@@ -94,7 +89,7 @@ impl History {
 
     /// `GET /api/v1/history`.
     pub(crate) fn body(&self) -> WireHistory {
-        let later = self.entries.iter().map(|entry| match entry {
+        let later = self.entries.iter().map(|(_, entry)| match entry {
             Entry::Snapshot(snapshot) => snapshot.event(),
             Entry::Patch(patch) => Event::Patch(Patch::clone(patch)),
         });

@@ -15,6 +15,7 @@ mod journal;
 mod peer;
 mod resource;
 mod roster;
+mod statement;
 mod wanted;
 
 use std::ffi::OsString;
@@ -65,11 +66,13 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Config { resources, interval, timeout, admin_token_file } = config;
+    let pulse = checker.pulse();
     let checker = Arc::new(checker);
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (mut collector, latest) = Collector::new(Polling { checker, interval, timeout }, Bounds::default());
     let mut tasks = JoinSet::new();
     collector.begin(resources);
+    tasks.spawn(async move { pulse.run().await });
     tasks.spawn(collector.run(inbox));
     let app = http::router(latest, commands, admin_token_file, shutdown.clone());
     supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await

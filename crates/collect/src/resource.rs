@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use star_daemon::target::{TargetUrl, TargetUrlError};
+use star_daemon::text::{is_invisible, plain};
 use star_wire::resource::Resource;
 
 /// More are refused rather than fetched late.
 pub(crate) const MAX_RESOURCES: usize = 10_000;
 
 /// A DNS name's length: enough for every Kubernetes name with its namespace.
-const MAX_ID: usize = 253;
+pub(crate) const MAX_ID: usize = 253;
 
 /// A resource that can be fetched.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl TryFrom<Resource> for Entry {
             return Err(Invalid::LongId(id.len()));
         }
         if id.chars().any(is_invisible) || id.trim() != id {
-            return Err(Invalid::UnreadableId(id.escape_default().to_string()));
+            return Err(Invalid::UnreadableId(plain(&id, MAX_ID)));
         }
         if id == "example" {
             return Err(Invalid::ReservedId(id));
@@ -75,16 +76,13 @@ impl TryFrom<Resource> for Entry {
         if id.contains("://") {
             return Err(Invalid::UrlId(id));
         }
-        Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
+        let parsed = TargetUrl::parse(&url)?;
+        // A target's may have line breaks at its ends, as a list of many lines leaves them; here none is meant.
+        if url.chars().any(is_invisible) {
+            return Err(TargetUrlError::unreadable(&url).into());
+        }
+        Ok(Self { id: id.into(), url: parsed })
     }
-}
-
-/// Whether a reader cannot see the character: a control, a separator of lines, or one of those without a width, which
-/// also turn the text around them (Unicode's Cc, Zl, Zp, and Cf as far as it is invisible).
-fn is_invisible(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 impl From<&Entry> for Resource {
@@ -101,7 +99,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
         return Err(FileError::TooMany(resources.len()));
     }
     let entries = resources.into_iter().enumerate().map(|(index, resource)| {
-        let id = resource.id.clone();
+        let id = plain(&resource.id, MAX_ID);
         Entry::try_from(resource).map_err(|source| FileError::Resource { number: index + 1, id, source })
     });
     entries.collect()
@@ -136,6 +134,11 @@ mod tests {
             ("example", "http://a/", "/responses/example; choose"),
             ("http://a", "http://a/", "reads as a URL"),
             ("a", "ftp://a/", "http or https"),
+            ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "`http://a/\\n2026"),
+            ("a", "\nhttp://a/", "`\\nhttp://a/` has control"),
+            ("a", "http://a/\u{1b}[2J", "control or invisible"),
+            ("a", "http://a/\u{202e}gpj", "`http://a/\\u{202e}gpj` has"),
+            ("a", &format!("http://a/{}", "x".repeat(2048)), "2057 bytes long; give at most 2048"),
         ] {
             let error = entry(id, url).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

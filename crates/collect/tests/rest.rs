@@ -11,7 +11,8 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use star_fixture::collector::Collector;
 use star_fixture::server::{Fixture, until};
-use star_wire::observation::Reason;
+use star_wire::graph::Graph;
+use star_wire::observation::{Reason, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -200,36 +201,54 @@ async fn a_metadata_address_is_refused_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_peers_texts_are_bounded() {
-    let text = |size| "x".repeat(size);
-    let targets = |size| {
-        [
-            json!({"reachable": true, "url": text(size)}),
-            json!({"reachable": true, "url": "http://a/", "id": text(size)}),
-            json!({"reachable": false, "url": "http://a/", "message": text(size)}),
-        ]
-    };
-    let (mut bodies, mut urls) = (targets(2048).to_vec(), Vec::new());
-    bodies.extend(targets(2049));
-    for target in bodies {
-        let body = json!({"status": {"targets": [target]}}).to_string();
-        urls.push(
-            Fixture::answering(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await.url(),
-        );
+async fn a_peers_texts_are_bounded_and_a_bad_one_costs_itself_alone() {
+    let good = json!({"reachable": true, "url": "http://good/"});
+    let long = |size| "x".repeat(size);
+    let bad = [
+        json!({"reachable": true, "url": format!("http://{}", long(2042))}),
+        json!({"reachable": true, "url": "http://a/", "id": long(254)}),
+        json!({"reachable": false, "url": "http://a/", "message": format!("{}\u{202e}", long(5000))}),
+        json!({"reachable": true, "url": "http://a/", "since": "yesterday", "latency_ms": -5}),
+        json!({"reachable": false, "url": "http://a/", "state": "reachable"}),
+    ];
+    let ok = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let mut urls = Vec::new();
+    for target in bad {
+        let body = json!({"status": {"targets": [good, target, {"reachable": false, "url": "http://b/"}]}});
+        urls.push(Fixture::answering(ok(&body.to_string())).await.url());
     }
-    let resources: Vec<_> = ["A", "B", "C", "D", "E", "F"].into_iter().zip(urls.iter().map(String::as_str)).collect();
+    // serde quotes all of it.
+    let wrong = json!({"status": format!("\u{1b}[2J\n{}", long(7_000_000))});
+    urls.push(Fixture::answering(ok(&wrong.to_string())).await.url());
+    let ids = ["A", "B", "C", "D", "E", "F"];
+    let resources: Vec<_> = ids.into_iter().zip(urls.iter().map(String::as_str)).collect();
     let collector = Collector::start(&resources, INTERVAL).await;
-    let told = async || {
-        let nodes = collector.graph().await.nodes.into_iter().take(6).map(|node| node.observation);
-        nodes.map(|node| (node.since.is_some(), node.reason, node.message)).collect::<Vec<_>>()
-    };
-    let told = until(told, |told| told.iter().all(|(fetched, ..)| *fetched)).await;
-    let (good, bad) = told.split_at(3);
-    assert!(good.iter().all(|(_, reason, _)| reason.is_none()), "{good:?}");
-    for (_, reason, message) in bad {
-        assert_eq!(*reason, Some(Reason::InvalidResponse));
-        assert!(message.as_ref().unwrap().contains("more than 2048 bytes of text"), "{message:?}");
+    let fetched = |graph: &Graph| graph.nodes[..6].iter().all(|node| node.observation.since.is_some());
+    let graph = until(async || collector.graph().await, fetched).await;
+
+    let edges = |id: &str| graph.edges.iter().filter(move |edge| edge.source == id).collect::<Vec<_>>();
+    assert_eq!(ids.map(|id| edges(id).len()), [2, 3, 3, 3, 3, 0]);
+    for id in &ids[..5] {
+        let (first, last) = (edges(id)[0].observation.state, edges(id).pop().unwrap().observation.state);
+        assert_eq!((first, last), (State::Reachable, State::Unreachable), "{id}");
     }
+    assert_eq!(edges("E")[1].observation.state, State::Unknown, "it contradicts itself");
+    let message = edges("C")[1].observation.message.clone().unwrap();
+    assert!(message.len() <= 512 && message.ends_with('…'), "{message}");
+    let told: Vec<_> = graph.nodes[..6].iter().map(|node| node.observation.clone()).collect();
+    let says = |place: usize, what: &str| {
+        let (reason, message) = (told[place].reason, told[place].message.as_deref().unwrap_or_default());
+        assert!(reason == Some(Reason::InvalidResponse) && message.contains(what), "{place}: {reason:?} {message}");
+        assert!(message.len() <= 512 && !message.contains(char::is_control), "{message}");
+    };
+    says(0, "a target whose URL has 2049 bytes");
+    says(1, "the long id of http://a/");
+    assert_eq!(told[2].reason, None, "a text that is cut is no fault");
+    says(3, "`since` of http://a/");
+    says(4, "the contradictory verdict of http://a/");
+    says(5, "does the URL end in /status?");
+    let history = collector.get("/api/v1/history").send().await.unwrap().bytes().await.unwrap();
+    assert!(history.len() < 20_000, "{}", history.len());
 }
 
 /// Sends the beginning of a POST; what came back by the end of the connection, and when.

@@ -13,14 +13,19 @@ mod tls;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use star_wire::Timestamp;
 use star_wire::observation::{Observation, Reason, State};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::pulse::Pulse;
 use crate::target::{Host, TargetUrl};
+use crate::text::{MAX_MESSAGE, plain};
 use bounded::Bounded;
 use resolve::Problem;
 
@@ -50,6 +55,8 @@ impl Ask {
 /// What came of a check.
 #[derive(Debug)]
 pub struct Check {
+    /// When it began.
+    pub began: Timestamp,
     /// How far it got, and how long each phase took.
     pub phases: Phases,
     /// The response, or why there is none.
@@ -59,17 +66,22 @@ pub struct Check {
 impl Check {
     /// What the check tells of its target, not dated.
     pub fn observation(&self) -> Observation {
+        let (address, checked_at) = (self.phases.address, Some(self.began));
         match &self.outcome {
             Ok(answer) => Observation {
                 state: State::Reachable,
                 status_code: Some(answer.status.as_u16()),
                 latency_ms: self.phases.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
+                address,
+                checked_at,
                 ..Observation::default()
             },
             Err(failure) => Observation {
                 state: State::Unreachable,
                 reason: Some(failure.reason),
                 message: Some(failure.message.as_str().into()),
+                address,
+                checked_at,
                 ..Observation::default()
             },
         }
@@ -114,16 +126,29 @@ pub struct Answer {
 
 /// Why there is no response.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Failure {
     /// The reason, of a closed set.
     pub reason: Reason,
-    /// The same in a sentence that a person can act on.
+    /// The same in a sentence that a person can act on: [`MAX_MESSAGE`] bytes at most, and nothing invisible in it.
     pub message: String,
 }
 
 impl Failure {
-    pub(crate) fn new(reason: Reason, message: impl fmt::Display) -> Self {
-        Self { reason, message: message.to_string() }
+    /// A failure for `reason`. The message may quote the peer: it is cut and made [`plain`] here.
+    pub fn new(reason: Reason, message: impl fmt::Display) -> Self {
+        Self { reason, message: plain(message, MAX_MESSAGE) }
+    }
+
+    /// That the check was not done as it should have been.
+    fn stood_still() -> Self {
+        Self::new(Reason::LocalError, "this machine stood still while the check ran; give it more CPU")
+    }
+
+    /// Whether the peer, or its silence, may be an answer to our own silence.
+    fn may_be_ours(&self) -> bool {
+        use Reason::{ConnectTimeout, ConnectionReset, DnsTimeout, NoAnswer, ResponseTimeout, TlsFailed};
+        matches!(self.reason, DnsTimeout | ConnectTimeout | ConnectionReset | NoAnswer | TlsFailed | ResponseTimeout)
     }
 }
 
@@ -132,21 +157,37 @@ pub struct Checker {
     resolver: Resolver,
     guard: Guard,
     tls: tls::Tls,
+    pulse: Arc<Pulse>,
 }
 
 impl Checker {
     /// A checker that asks `resolver` for addresses and connects to those that `guard` lets pass.
     pub fn new(resolver: Resolver, guard: Guard) -> Self {
-        Self { resolver, guard, tls: tls::Tls::default() }
+        Self { resolver, guard, tls: tls::Tls::default(), pulse: Arc::default() }
+    }
+
+    /// What tells whether this process ran during a check. Without [`Pulse::run`] only lateness at a check's end does.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Checks `target` once. A failed check is data: this never fails, and it ends in time.
     ///
     /// Dropping the future cancels everything that the check began.
     pub async fn check(&self, target: &TargetUrl, ask: &Ask) -> Check {
+        let (began, lost) = (star_wire::now(), self.pulse.lost());
         let mut phases = Phases::default();
-        let outcome = self.run(target, ask, &mut phases).await;
-        Check { phases, outcome }
+        let mut outcome = self.run(target, ask, &mut phases).await;
+        if self.pulse.lost().saturating_sub(lost) >= STALL {
+            match &mut outcome {
+                Err(failure) | Ok(Answer { body: Err(failure), .. }) if failure.may_be_ours() => {
+                    *failure = Failure::stood_still();
+                }
+                // It has answered; how fast is not known.
+                _ => phases.response = None,
+            }
+        }
+        Check { began, phases, outcome }
     }
 
     async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Answer, Failure> {
@@ -194,8 +235,13 @@ impl Checker {
     }
 }
 
-/// How late a time-out may be noticed. If it is later, this machine stood still, and that is not a verdict on the target.
+/// For how long this process may stand still in a check, and how late it may notice the end of one. Longer, and a time-out
+/// is no verdict on the target.
 const STALL: Duration = Duration::from_millis(100);
+
+/// How long an answer that lies in a socket is given to be noticed. Time passes by the clock; what has come is known only
+/// after a turn of the I/O driver, and a process that was stopped sees its timers first.
+const TURN: Duration = Duration::from_millis(2);
 
 /// That something did not end in time.
 struct Late {
@@ -205,16 +251,19 @@ struct Late {
 impl Late {
     /// The peer's `silence`, or else our own fault.
     fn means(self, silence: impl FnOnce() -> Failure) -> Failure {
-        if self.noticed_after < STALL {
-            return silence();
-        }
-        Failure::new(Reason::LocalError, "this machine stood still while the check ran; give it more CPU")
+        if self.noticed_after < STALL { silence() } else { Failure::stood_still() }
     }
 }
 
-/// What `work` gives, if it ends before `deadline`.
+/// What `work` gives, if it ends before `deadline`, or has what it needs by then.
 async fn within<F: Future>(deadline: Instant, work: F) -> Result<F::Output, Late> {
-    timeout_at(deadline, work).await.map_err(|_| Late { noticed_after: deadline.elapsed() })
+    let mut work = pin!(work);
+    if let Ok(done) = timeout_at(deadline, &mut work).await {
+        return Ok(done);
+    }
+    let noticed_after = deadline.elapsed();
+    // The timer behind this fires in a later turn of the driver, which looks at the sockets before it looks at timers.
+    timeout(TURN, work).await.map_err(|_| Late { noticed_after })
 }
 
 /// A duration as people read it: `1 s`, `250 ms`, `0.4 ms`.

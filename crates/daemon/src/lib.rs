@@ -4,6 +4,9 @@
 //! | --- | --- |
 //! | [`target`] | a URL that can be checked |
 //! | [`check`] | one check of a target, from name to response, and why it failed |
+//! | [`pulse`] | whether this process ran all the time |
+//! | [`verdict`] | what a check that says nothing changes |
+//! | [`text`] | somebody else's text, bounded |
 //! | [`poll`] | when the next check starts |
 //! | [`serve`] | HTTP to anybody, within bounds |
 //! | `capability` | the right to listen on a low port without root |
@@ -21,7 +24,10 @@ pub mod echo;
 pub mod follow;
 pub mod poll;
 pub mod process;
+pub mod pulse;
 pub mod serve;
 pub mod supervise;
 pub mod target;
 pub mod telemetry;
+pub mod text;
+pub mod verdict;

@@ -8,6 +8,11 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 use url::Url;
 
+use crate::text::{MAX_MESSAGE, is_invisible, plain};
+
+/// How long a URL may be, in bytes: it is kept with each transition, and sent to each page.
+pub const MAX_URL: usize = 2048;
+
 /// An http or https URL, parsed once; it cannot be invalid.
 #[derive(Clone, Debug)]
 pub struct TargetUrl {
@@ -48,9 +53,25 @@ pub enum TargetUrlError {
         /// Its scheme.
         scheme: String,
     },
+    /// More bytes than anybody else would take.
+    #[error("a URL is {0} bytes long; give at most {MAX_URL}")]
+    Long(usize),
+    /// It would forge lines of a log, or read as another.
+    #[error("`{url}` has control or invisible characters; leave them out")]
+    Unreadable {
+        /// What was given, these written out.
+        url: String,
+    },
     /// A name and password, which a status would show to everybody.
     #[error("a URL holds credentials, which everybody could read at /status; leave them out")]
     Credentials,
+}
+
+impl TargetUrlError {
+    /// That `given` has characters that a reader cannot see.
+    pub fn unreadable(given: &str) -> Self {
+        Self::Unreadable { url: plain(given, MAX_MESSAGE) }
+    }
 }
 
 impl TargetUrl {
@@ -58,8 +79,15 @@ impl TargetUrl {
     ///
     /// # Errors
     ///
-    /// When it is not a URL, has another scheme, or holds credentials.
+    /// When it is not a URL, has another scheme, holds credentials, or is too long or not readable. Line breaks at its ends
+    /// are no matter, as a list of many lines leaves them.
     pub fn parse(given: &str) -> Result<Self, TargetUrlError> {
+        if given.len() > MAX_URL {
+            return Err(TargetUrlError::Long(given.len()));
+        }
+        if given.trim().chars().any(is_invisible) {
+            return Err(TargetUrlError::unreadable(given));
+        }
         let syntax = |problem: String| TargetUrlError::Syntax { url: given.to_owned(), problem };
         // What stands behind the first of these is not a scheme any more.
         let absolute = match given.split(['/', '?', '#']).next().is_some_and(|start| start.ends_with(':')) {
@@ -153,6 +181,9 @@ mod tests {
             ("a:99999", "invalid port number"),
             ("ftp://a/", "scheme `ftp`; give an http or https"),
             ("http://u:p@a/", "credentials"),
+            ("\u{feff}http://a/", "`\\u{feff}http://a/` has control or invisible characters"),
+            ("http://a/\nb", "`http://a/\\nb` has control"),
+            (&format!("http://a/{}", "x".repeat(MAX_URL)), "2057 bytes long; give at most 2048"),
         ] {
             let error = TargetUrl::parse(given).unwrap_err().to_string();
             assert!(error.contains(part), "{given}: {error}");

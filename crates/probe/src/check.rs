@@ -17,7 +17,11 @@ pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     raise_open_file_limit();
     let checker = Checker::new(Resolver::from_system(), Guard::Open);
     let ask = Ask::head(timeout_seconds);
-    let checks = join_all(urls.iter().map(|url| checker.check(url, &ask))).await;
+    let pulse = checker.pulse();
+    let checks = tokio::select! {
+        checks = join_all(urls.iter().map(|url| checker.check(url, &ask))) => checks,
+        () = pulse.run() => unreachable!("it never ends"),
+    };
     let mut out = std::io::stdout().lock();
     for (url, check) in urls.iter().zip(&checks) {
         out.write_all(tell(url, check).as_bytes())?;
@@ -27,7 +31,7 @@ pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn tell(url: &TargetUrl, check: &Check) -> String {
-    let Check { phases, outcome } = check;
+    let Check { phases, outcome, .. } = check;
     let mut told = format!("{url}\n");
     let mut phase = |name: &str, took: Option<Duration>, what: String| {
         if let Some(took) = took {

@@ -60,11 +60,16 @@ async fn status(State(App { mut latest, shutdown }): State<App>, headers: Header
     response
 }
 
-/// Whether the client has this representation already (RFC 9110, 13.1.2).
+/// Whether the client has this representation already: by weak comparison (RFC 9110, 8.8.3.2 and 13.1.2).
 fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let listed = headers.get_all(IF_NONE_MATCH).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let mut tags = listed.map(<[u8]>::trim_ascii);
-    tags.any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
+    tags.any(|tag| tag == b"*" || opaque(tag) == opaque(etag.as_bytes()))
+}
+
+/// A tag without the mark of weakness.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
 /// How many seconds the client prefers to wait for news (RFC 7240, 4.3).

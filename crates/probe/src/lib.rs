@@ -61,10 +61,12 @@ pub async fn run(
     let Config { targets, interval, timeout } = config;
     let checker = Arc::new(checker);
     let (results, inbox) = mpsc::channel(RESULTS);
-    let board = board::Board::new(&targets);
+    let board = board::Board::new(&targets, interval);
     let (snapshots, latest) = watch::channel(board.snapshot());
     let mut tasks = JoinSet::new();
-    tasks.spawn(board.run(inbox, snapshots));
+    let pulse = checker.pulse();
+    tasks.spawn(board.run(inbox, pulse.gaps(), snapshots));
+    tasks.spawn(async move { pulse.run().await });
     for poller in poller::pollers(targets, interval, timeout, &checker, &results) {
         tasks.spawn(poller);
     }

@@ -41,7 +41,7 @@ struct Polled {
 impl Subject for Polled {
     async fn poll(&mut self) -> Next {
         let check = self.checker.check(&self.target, &self.ask).await;
-        tracing::debug!(url = %self.target, outcome = ?check.outcome, phases = ?check.phases, "checked");
+        tracing::debug!(url = self.target.as_str(), outcome = ?check.outcome, phases = ?check.phases, "checked");
         // The board ends only with the process.
         let _ = self.findings.send((self.index, check)).await;
         Next::Slot

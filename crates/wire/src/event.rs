@@ -48,6 +48,12 @@ pub struct Snapshot {
     pub nodes: Vec<Node>,
     /// The nodes that have edges.
     pub rows: Vec<Row>,
+    /// What was done before: the last few. A client that comes back may not know all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// When nobody looked before: the last few, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<NodeGap>,
 }
 
 /// All edges out of one node.

@@ -1,3 +1,4 @@
+use star_wire::Timestamp;
 use star_wire::event::{EdgePatch, History as WireHistory, NodePatch, Patch, Row, RowEdge};
 use star_wire::observation::Observation;
 
@@ -17,7 +18,7 @@ fn recorded(bounds: Bounds) -> (WireHistory, Vec<Event>) {
         (state.seq, state.at) = (before.seq + 1, Timestamp::from_second(second).unwrap());
         if let Some(difference) = state.since(&before) {
             let state = Arc::new(state);
-            history.record(difference, &state);
+            history.record(difference, &state, Duration::from_secs(states.len() as u64));
             states.push(state.event());
             before = state;
         }
@@ -83,6 +84,7 @@ fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
                 gaps: Vec::new(),
             }),
             &state,
+            Duration::ZERO,
         );
         kept.push(history.entries.len());
     }
