@@ -106,6 +106,11 @@ impl Snapshot {
         told.collect()
     }
 
+    /// The state of this number in which nothing is known.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { seq: self.seq, notes: Arc::clone(&self.notes), ..Self::new(self.at) }
+    }
+
     /// The same, without what only the present is asked for.
     pub(crate) fn without_responses(&self) -> Self {
         Self { responses: Vec::new(), ..self.clone() }
@@ -170,11 +175,52 @@ impl Snapshot {
 
     /// The first event of a stream.
     pub(crate) fn event(&self) -> Event {
+        Event::Snapshot(self.wire())
+    }
+
+    /// The same, as the stream and the journal have it.
+    pub(crate) fn wire(&self) -> WireSnapshot {
         let row = |(source, row): (usize, &Arc<Row>)| WireRow { source, edges: row.edges.iter().map(told).collect() };
         let rows = self.rows.iter().enumerate().filter(|(_, row)| !row.edges.is_empty()).map(row);
         let nodes = self.nodes().into_iter().map(|node| Node { observation: timeless(&node.observation), ..node });
         let (nodes, rows, causes, gaps) = (nodes.collect(), rows.collect(), Vec::new(), self.gaps(None));
-        Event::Snapshot(WireSnapshot { seq: self.seq, at: self.at, nodes, rows, causes, gaps })
+        WireSnapshot { seq: self.seq, at: self.at, nodes, rows, causes, gaps }
+    }
+
+    /// The state that an event told; `None` if it contradicts itself.
+    pub(crate) fn from_wire(told: &WireSnapshot) -> Option<Self> {
+        let name = |node: &Node| Name { id: node.id.as_str().into(), url: node.url.as_str().into() };
+        let mut state = Self { seq: told.seq, names: told.nodes.iter().map(name).collect(), ..Self::new(told.at) };
+        let resources = told.nodes.iter().take_while(|node| node.kind == Kind::Resource);
+        let row = |node: &Node| Arc::new(Row { observation: node.observation.clone(), edges: Vec::new() });
+        state.rows = resources.map(row).collect();
+        let patch = Patch {
+            seq: told.seq,
+            prev: told.seq,
+            at: told.at,
+            nodes: Vec::new(),
+            rows: told.rows.clone(),
+            edges: Vec::new(),
+            causes: Vec::new(),
+            gaps: told.gaps.clone(),
+        };
+        state.admits(&patch).then(|| {
+            state.apply(&patch);
+            state
+        })
+    }
+
+    /// Whether `patch` applies to this state, and names no node or edge that is not there.
+    pub(crate) fn admits(&self, patch: &Patch) -> bool {
+        let row = |source: usize| self.rows.get(source);
+        let edge = |edge: &RowEdge| edge.target < self.names.len();
+        patch.prev == self.seq
+            && patch.nodes.iter().all(|change| row(change.node).is_some())
+            && patch.rows.iter().all(|change| row(change.source).is_some() && change.edges.iter().all(edge))
+            && patch.edges.iter().all(|change| {
+                let Some(row) = row(change.source) else { return false };
+                change.changed.iter().all(|(place, new)| *place < row.edges.len() && edge(new))
+            })
     }
 
     /// The event that tells those who know the state before of this one.

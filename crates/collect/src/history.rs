@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use star_wire::Timestamp;
 use star_wire::event::{Event, History as WireHistory, Patch};
 
 use crate::graph::{Difference, Snapshot};
+use crate::journal::Record;
 
 /// What is kept at most.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,21 @@ enum Entry {
 }
 
 impl Entry {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.at,
+            Self::Patch(patch) => patch.at,
+        }
+    }
+
+    /// The same, for the journal.
+    fn record(&self) -> Record {
+        match self {
+            Self::Snapshot(snapshot) => Record::Snapshot(Arc::new(snapshot.wire())),
+            Self::Patch(patch) => Record::Patch(Arc::clone(patch)),
+        }
+    }
+
     /// How many changes it stands for.
     fn weight(&self) -> usize {
         match self {
@@ -59,6 +76,63 @@ impl Entry {
 impl History {
     pub(crate) fn new(oldest: Arc<Snapshot>, bounds: Bounds) -> Self {
         Self { bounds, oldest, changes: 0, entries: VecDeque::new() }
+    }
+
+    /// What another process recorded, read at the moment `now`, when the clock shows `wall`; and when that process looked
+    /// last. Nothing, if it recorded nothing.
+    pub(crate) fn restored(
+        records: &[Record],
+        bounds: Bounds,
+        now: Duration,
+        wall: Timestamp,
+    ) -> Option<(Self, Arc<Snapshot>, Timestamp)> {
+        let mut history: Option<Self> = None;
+        // The state that the records so far lead to.
+        let mut latest: Option<Snapshot> = None;
+        let mut seen = Timestamp::MIN;
+        for record in records {
+            let entry = match record {
+                Record::Resource(_) => continue,
+                Record::Seen(at) => {
+                    seen = seen.max(*at);
+                    continue;
+                }
+                Record::Snapshot(told) => {
+                    let Some(state) = Snapshot::from_wire(told) else { continue };
+                    latest = Some(state.clone());
+                    Entry::Snapshot(Arc::new(state))
+                }
+                Record::Patch(patch) => {
+                    let Some(state) = latest.as_mut().filter(|state| state.admits(patch)) else { continue };
+                    state.apply(patch);
+                    Entry::Patch(Arc::clone(patch))
+                }
+            };
+            seen = seen.max(entry.at());
+            let age = Duration::try_from(wall.duration_since(entry.at())).unwrap_or_default();
+            match (&mut history, entry) {
+                (None, Entry::Snapshot(oldest)) => history = Some(Self::new(oldest, bounds)),
+                (None, Entry::Patch(_)) => {}
+                (Some(history), entry) => {
+                    history.changes += entry.weight();
+                    history.entries.push_back((now.saturating_sub(age), entry));
+                }
+            }
+        }
+        let (mut history, latest) = history.zip(latest)?;
+        history.forget(now);
+        Some((history, Arc::new(latest), seen))
+    }
+
+    /// All of it, for the journal.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let oldest = Entry::Snapshot(Arc::clone(&self.oldest)).record();
+        std::iter::once(oldest).chain(self.entries.iter().map(|(_, entry)| entry.record())).collect()
+    }
+
+    /// The newest of it, for the journal.
+    pub(crate) fn newest(&self) -> Option<Record> {
+        self.entries.back().map(|(_, entry)| entry.record())
     }
 
     /// Records that `difference` led to `snapshot` just `now`.

@@ -122,7 +122,7 @@ enum Problem {
     #[error("the body did not come within {} s", BODY_TIMEOUT.as_secs())]
     Slow,
     #[error(transparent)]
-    Full(#[from] crate::collector::Full),
+    Refused(#[from] crate::collector::Refused),
     #[error("there are {MAX_STREAMS} event streams already; close one, or ask /api/v1/graph")]
     TooManyStreams,
     #[error("shutting down")]
@@ -136,7 +136,7 @@ impl IntoResponse for Problem {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
-            Self::Full(_) | Self::TooManyStreams | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) | Self::TooManyStreams | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, format!("{self}\n")).into_response()
     }
@@ -175,7 +175,7 @@ async fn put(_: Admin, State(app): State<App>, request: Request) -> Result<Respo
 }
 
 async fn delete(_: Admin, State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    match app.command(|done| Command::Delete(id.clone(), done)).await? {
+    match app.command(|done| Command::Delete(id.clone(), done)).await?? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::UnknownId(id)),
     }

@@ -33,6 +33,8 @@ pub(crate) enum Record {
     Snapshot(Arc<Snapshot>),
     /// A change of it.
     Patch(Arc<Patch>),
+    /// That nothing changed until then.
+    Seen(Timestamp),
 }
 
 /// What a request made of a resource, in place of what the resources file says.
@@ -48,6 +50,7 @@ pub(crate) struct Amendment {
 }
 
 /// The file, open for appending. Its methods block until the disk has done its part.
+#[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
@@ -57,25 +60,27 @@ pub(crate) struct Journal {
     limit: u64,
 }
 
-/// What was found in the file.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
+/// A state file that was opened and read: what is kept in it outlives the process.
+#[derive(Debug)]
+pub struct StateFile {
+    pub(crate) journal: Journal,
     pub(crate) records: Vec<Record>,
     /// What was wrong with it, and where it is now.
     pub(crate) set_aside: Option<String>,
 }
 
-impl Journal {
-    /// Opens the file at `path`, made where there is none, and reads it.
+impl StateFile {
+    /// Opens the file at `path`, made where there is none, and reads it. One that is damaged, or is no state file, is set
+    /// aside under another name; what stands before the damage is used.
     ///
     /// # Errors
     ///
     /// When it cannot be read, written or, if damaged, set aside.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<(Self, Found)> {
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
         let (records, damage) = match File::open(path) {
             Ok(file) => read(file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
-            Err(error) => return Err(error).context("cannot be read"),
+            Err(error) => return Err(error).context("cannot be read; name a file that can"),
         };
         let mut set_aside = None;
         if let Some(damage) = damage {
@@ -84,30 +89,42 @@ impl Journal {
             set_aside = Some(format!("{damage}; it is now {}", aside.display()));
         }
         // Anew in any case: this drops a half line, and shows that the folder can be written.
-        let journal = Self::create(path, &records).context("cannot be written; name a file in a folder that can")?;
-        Ok((journal, Found { records, set_aside }))
+        let journal = Journal::create(path, &records).context("cannot be written; name a file in a folder that can")?;
+        Ok(Self { journal, records, set_aside })
     }
+}
 
-    /// Appends `records`. When this returns, they are on the disk; after an error, none of them is.
+impl Journal {
+    /// Appends a record: it outlives this process, though not yet a loss of power. After an error, the file is as it was.
     ///
     /// # Errors
     ///
-    /// When the disk takes them not, being full for example.
-    pub(crate) fn append(&mut self, records: &[Record]) -> io::Result<()> {
-        let mut lines = Vec::new();
-        for record in records {
-            line(&mut lines, record);
-        }
-        let appended = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
-        match appended {
-            Ok(()) => self.length += lines.len() as u64,
-            // What came of it goes again; if not even that is possible, it is half a line at the end, or is taken for done.
+    /// When the disk takes it not, being full for example.
+    pub(crate) fn append(&mut self, record: &Record) -> io::Result<()> {
+        self.write(record, |_| Ok(()))
+    }
+
+    /// Appends a record, and has it on the disk when this returns. After an error, the file is as it was.
+    ///
+    /// # Errors
+    ///
+    /// When the disk takes it not, being full for example.
+    pub(crate) fn commit(&mut self, record: &Record) -> io::Result<()> {
+        self.write(record, File::sync_data)
+    }
+
+    fn write(&mut self, record: &Record, then: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+        let mut text = Vec::new();
+        line(&mut text, record);
+        let written = self.file.write_all(&text).and_then(|()| then(&self.file));
+        match written {
+            Ok(()) => self.length += text.len() as u64,
             Err(_) => {
                 self.file.set_len(self.length)?;
                 self.file.seek(SeekFrom::Start(self.length))?;
             }
         }
-        appended
+        written
     }
 
     /// Whether most of the file tells of what is no more.

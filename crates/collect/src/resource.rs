@@ -91,6 +91,11 @@ impl From<&Entry> for Resource {
     }
 }
 
+/// The same as [`read`], for a file that is followed.
+pub(crate) fn read_again(path: &Path) -> Result<Vec<Entry>, String> {
+    read(path).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+}
+
 /// Reads a file of resources. Of two with one id the later counts, as with POST.
 pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
     let text = fs::read(path).map_err(FileError::Unreadable)?;

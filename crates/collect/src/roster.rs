@@ -65,6 +65,11 @@ impl Roster {
         self.members.len()
     }
 
+    /// The ids of all.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Arc<str>> {
+        self.members.iter().map(|member| Arc::clone(&member.entry.id))
+    }
+
     /// The resource `id`.
     pub(crate) fn get(&self, id: &str) -> Option<&Entry> {
         self.place(id).ok().map(|place| &self.members[place].entry)

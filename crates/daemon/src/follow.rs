@@ -48,7 +48,7 @@ impl Followed {
     }
 
     /// Waits until it has changed to something that `read` can read, and gives that. What cannot be read is told in the
-    /// log, once, and passed over. May be dropped at any time, and loses nothing by it.
+    /// log, once, and passed over. Dropped and called again, it begins to look anew.
     pub async fn changed<T, E>(&mut self, read: impl Fn(&Path) -> Result<T, E> + Clone + Send + 'static) -> T
     where
         T: Send + 'static,

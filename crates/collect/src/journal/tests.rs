@@ -41,22 +41,23 @@ fn patch(seq: u64) -> Record {
     Record::Patch(Arc::new(Patch { seq, prev: seq - 1, at: Timestamp::UNIX_EPOCH, nodes, rows, edges, causes, gaps }))
 }
 
-fn found(path: &Path) -> Found {
-    Journal::open(path).unwrap().1
+fn found(path: &Path) -> StateFile {
+    StateFile::open(path).unwrap()
 }
 
 #[test]
 fn what_was_appended_is_found_again() {
     let folder = Folder::new("again");
-    let (mut journal, nothing) = Journal::open(&folder.path()).unwrap();
-    assert_eq!((nothing.records.len(), nothing.set_aside), (0, None));
+    let StateFile { mut journal, records, set_aside } = found(&folder.path());
+    assert_eq!((records.len(), set_aside), (0, None));
     let gone = Record::Resource(Amendment { id: "b\n".to_owned(), url: None, file: Some("http://b/".to_owned()) });
-    journal.append(&[resource("a"), gone.clone()]).unwrap();
-    journal.append(&[patch(8)]).unwrap();
+    journal.commit(&resource("a")).unwrap();
+    journal.commit(&gone).unwrap();
+    journal.append(&patch(8)).unwrap();
     drop(journal);
-    let (mut journal, known) = Journal::open(&folder.path()).unwrap();
-    assert_eq!(known.records, [resource("a"), gone.clone(), patch(8)]);
-    journal.append(&[patch(9)]).unwrap();
+    let StateFile { mut journal, records, .. } = found(&folder.path());
+    assert_eq!(records, [resource("a"), gone.clone(), patch(8)]);
+    journal.append(&patch(9)).unwrap();
     assert_eq!(found(&folder.path()).records, [resource("a"), gone, patch(8), patch(9)]);
     assert_eq!(folder.names(), ["state"]);
 }
@@ -64,12 +65,14 @@ fn what_was_appended_is_found_again() {
 #[test]
 fn a_line_under_way_at_the_end_is_lost_and_no_other_whatever_its_length() {
     let folder = Folder::new("half");
-    Journal::open(&folder.path()).unwrap().0.append(&[resource("a"), resource("b")]).unwrap();
+    let mut journal = found(&folder.path()).journal;
+    journal.append(&resource("a")).unwrap();
+    journal.append(&resource("b")).unwrap();
     let whole = fs::read(folder.path()).unwrap();
     let (head, first) = (HEAD.len() + 1, serde_json::to_string(&resource("a")).unwrap().len() + 1);
     for length in head..=whole.len() {
         fs::write(folder.path(), &whole[..length]).unwrap();
-        let Found { records, set_aside } = found(&folder.path());
+        let StateFile { records, set_aside, .. } = found(&folder.path());
         let expected = [resource("a"), resource("b")];
         let lines = usize::from(length >= head + first) + usize::from(length == whole.len());
         assert_eq!((&*records, set_aside), (&expected[..lines], None), "{length} of {} bytes", whole.len());
@@ -106,23 +109,23 @@ fn a_damaged_or_foreign_file_is_set_aside_and_what_stands_before_the_damage_is_k
 #[test]
 fn a_file_that_has_grown_is_written_anew_and_appended_to_as_before() {
     let folder = Folder::new("grown");
-    let (mut journal, _) = Journal::open(&folder.path()).unwrap();
+    let mut journal = found(&folder.path()).journal;
     let mut seq = 1;
     while !journal.is_long() {
-        journal.append(&(seq..seq + 1000).map(patch).collect::<Vec<_>>()).unwrap();
-        seq += 1000;
+        journal.append(&patch(seq)).unwrap();
+        seq += 1;
     }
     assert!(fs::metadata(folder.path()).unwrap().len() >= GROWTH);
     journal.rewrite(&[resource("a")]).unwrap();
     assert!(!journal.is_long());
-    journal.append(&[resource("b")]).unwrap();
+    journal.append(&resource("b")).unwrap();
     assert_eq!(found(&folder.path()).records, [resource("a"), resource("b")]);
 }
 
 #[test]
 fn a_path_that_cannot_be_used_says_what_and_the_cure() {
     let folder = Folder::new("refused");
-    let told = |path: &Path| format!("{:#}", Journal::open(path).err().unwrap());
+    let told = |path: &Path| format!("{:#}", StateFile::open(path).unwrap_err());
     assert!(told(&folder.0).contains("name one"), "{}", told(&folder.0));
     let none = told(&folder.0.join("none/state"));
     assert!(none.starts_with("cannot be written; name a file in a folder that can"), "{none}");
