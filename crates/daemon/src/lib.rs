@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`target`] | a URL that can be checked |
 //! | [`check`] | one check of a target, from name to response, and why it failed |
+//! | [`text`] | somebody else's text, bounded |
 //! | [`poll`] | when the next check starts |
 //! | [`serve`] | HTTP to anybody, within bounds |
 //! | `capability` | the right to listen on a low port without root |
@@ -21,3 +22,4 @@ pub mod serve;
 pub mod supervise;
 pub mod target;
 pub mod telemetry;
+pub mod text;
