@@ -63,6 +63,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Config { resources, interval, timeout, admin_token_file } = config;
+    checker.prepare(resources.iter().map(|entry| &entry.url)).await;
     let checker = Arc::new(checker);
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (mut collector, latest) = Collector::new(Polling { checker, interval, timeout }, Bounds::default());

@@ -20,6 +20,9 @@ pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let checker = Checker::new(Resolver::from_system(), Guard::Open);
     let ask = Ask::head(timeout_seconds);
     let checks = join_all(urls.iter().map(|url| checker.check(url, &ask))).await;
+    if let Some(problem) = checker.problem() {
+        eprintln!("star-probe check: {problem}");
+    }
     let mut out = std::io::stdout().lock();
     for (url, check) in urls.iter().zip(&checks) {
         out.write_all(tell(url, check).as_bytes())?;

@@ -49,7 +49,7 @@ impl Allowance {
 
 /// The peer sent all that it may, and its part was not over.
 #[derive(Debug, thiserror::Error)]
-#[error("too many bytes came")]
+#[error("more than {} KiB came before it was over", MAX_BYTES / 1024)]
 pub(super) struct Flood;
 
 /// A connection whose peer can neither hold up other tasks nor send without end, and whose answer counts though the
