@@ -32,6 +32,8 @@ use crate::collector::{Collector, Polling};
 use crate::history::Bounds;
 
 pub use crate::args::Config;
+#[cfg(feature = "fuzzing")]
+pub use crate::peer::is_status;
 pub use crate::resource::{Entry, Invalid};
 
 /// Commands that wait: each has a request of its own, which waits too.

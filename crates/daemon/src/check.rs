@@ -6,6 +6,9 @@
 mod bounded;
 mod connect;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod resolve;
 mod tls;

@@ -105,9 +105,9 @@ impl TargetUrl {
         );
         // The dot at a name's end says how it is resolved, and not that another is meant.
         if let Host::Name(name) = &host
-            && let Some(name) = name.strip_suffix('.')
+            && name.ends_with('.')
         {
-            url.set_host(Some(name)).map_err(|error| syntax(&error))?;
+            url.set_host(Some(name.trim_end_matches('.'))).map_err(|error| syntax(&error))?;
         }
         Ok(Self {
             given: given.into(),
