@@ -5,4 +5,4 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use star_fuzz::{bounded, timed};
 
-fuzz_target!(|body: &[u8]| bounded(|| timed(|| _ = star_collect::is_status(Bytes::copy_from_slice(body)))));
+fuzz_target!(|body: &[u8]| bounded(|| timed(|| star_collect::read_status(Bytes::copy_from_slice(body)))));

@@ -33,7 +33,7 @@ use crate::history::Bounds;
 
 pub use crate::args::Config;
 #[cfg(feature = "fuzzing")]
-pub use crate::peer::is_status;
+pub use crate::peer::read_status;
 pub use crate::resource::{Entry, Invalid};
 
 /// Commands that wait: each has a request of its own, which waits too.

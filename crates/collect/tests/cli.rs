@@ -97,6 +97,28 @@ fn credentials_in_a_file_of_resources_are_refused_and_never_said_again() {
     }
 }
 
+#[tokio::test]
+async fn credentials_in_a_post_are_refused_and_neither_answered_nor_logged() {
+    let mut collect = Process::start(COLLECT, &["--log-level=debug"], &[]);
+    let url = format!("http://{}/resources", collect.address());
+    for resource in [
+        r#"{"id":"A","url":"http://user:S3cret@a/"}"#,
+        r#"{"id":"A","url":"ftp://user:S3cret@a/"}"#,
+        r#"{"id":"A","url":"user:S3cret@"}"#,
+        r#"{"id":"http://user:S3cret@a/","url":"b"}"#,
+        r#""http://user:S3cret@a/""#,
+    ] {
+        let answer = reqwest::Client::new().post(&url).body(resource).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{resource}");
+        let told = answer.text().await.unwrap();
+        assert!(!told.contains("S3cret"), "{told}");
+    }
+    assert_eq!(reqwest::get(&url).await.unwrap().text().await.unwrap(), r#"{"resources":[]}"#);
+    collect.signal(Signal::TERM);
+    let end = collect.end();
+    assert!(end.code == Some(0) && !end.stderr.contains("S3cret"), "{end:?}");
+}
+
 #[test]
 fn help_and_version_are_no_failures() {
     for flag in ["--help", "-h", "--version", "-V"] {
