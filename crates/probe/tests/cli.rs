@@ -110,6 +110,8 @@ fn credentials_are_refused_and_never_said_again() {
         // The comma ends the URL.
         "a,http://user:S3cret,more@a/",
         "a,http://user:S3cret/more@a/",
+        // Its end was lost.
+        "a,http://user:S3cret",
     ]
     .into_iter()
     .enumerate()

@@ -77,14 +77,18 @@ where
             response = &mut responding => response,
             _ = &mut connection => responding.await,
         }
-        .map_err(|error| match interim.load(Relaxed) {
-            count @ 1.. if is_flood(&error) => {
-                let message = format!(
-                    "connected, but the peer answers 1xx without end: {count} interim responses came, and no other"
-                );
-                Failure::new(Reason::InvalidResponse, message)
-            }
-            _ => failure(&error),
+        .map_err(|error| {
+            let problem = match interim.load(Relaxed) {
+                0 => return failure(&error),
+                _ if !is_flood(&error) => return failure(&error),
+                ..=MAX_INTERIM => {
+                    format!("{} KiB of interim responses (1xx) came, and no whole other", MAX_BYTES / 1024)
+                }
+                _ => {
+                    format!("the peer answers 1xx without end: more than {MAX_INTERIM} interim responses, and no other")
+                }
+            };
+            Failure::new(Reason::InvalidResponse, format!("connected, but {problem}"))
         })
     };
     let silent = || late(if interim.load(Relaxed) > 0 { "nothing but interim responses (1xx)" } else { "no response" });

@@ -62,11 +62,8 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     let failed = |problem: String| Failure::new(Reason::TlsFailed, problem);
     let name = match host {
         Host::Address(address) => ServerName::from(*address),
-        Host::Name(name) => {
-            // A certificate's names have no dot at their ends.
-            let name = name.strip_suffix('.').unwrap_or(name).to_owned();
-            ServerName::try_from(name).map_err(|error| failed(format!("the host is no name for TLS: {error}")))?
-        }
+        Host::Name(name) => ServerName::try_from(name.to_string())
+            .map_err(|error| failed(format!("the host is no name for TLS: {error}")))?,
     };
     connector.connect(name, stream).await.map_err(|error| {
         let problem = tls.problem().filter(|_| is_unknown_issuer(&error));
