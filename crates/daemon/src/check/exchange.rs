@@ -78,15 +78,15 @@ where
             _ = &mut connection => responding.await,
         }
         .map_err(|error| {
-            let problem = match interim.load(Relaxed) {
-                0 => return failure(&error),
-                _ if !is_flood(&error) => return failure(&error),
-                ..=MAX_INTERIM => {
-                    format!("{} KiB of interim responses (1xx) came, and no whole other", MAX_BYTES / 1024)
-                }
-                _ => {
+            let interim = interim.load(Relaxed);
+            if interim == 0 || !is_flood(&error) {
+                return failure(&error);
+            }
+            let problem = match interim > MAX_INTERIM {
+                true => {
                     format!("the peer answers 1xx without end: more than {MAX_INTERIM} interim responses, and no other")
                 }
+                false => format!("{} KiB of interim responses (1xx) came, and no whole other", MAX_BYTES / 1024),
             };
             Failure::new(Reason::InvalidResponse, format!("connected, but {problem}"))
         })
