@@ -54,12 +54,18 @@ bench-truth:
 	target/$(HOST)/image/star-bench loss --percent=10
 	target/$(HOST)/image/star-bench silence
 
-# cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
+# Each for so long, one after another. cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
 FUZZ_SECONDS := 1800
+FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz run --features run
 fuzz:
-	mkdir -p fuzz/corpus/netpol
+	mkdir -p $(addprefix fuzz/corpus/,netpol answer dns status target)
 	cp manifests/*/*.yaml docs/examples/*.yaml fuzz/corpus/netpol/
-	RUSTC_BOOTSTRAP=1 cargo fuzz run netpol --features run -- -max_total_time=$(FUZZ_SECONDS)
+	cp crates/wire/golden/status*.json fuzz/corpus/status/
+	$(FUZZ) netpol -- -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) answer fuzz/corpus/answer fuzz/seeds/answer -- -max_len=16384 -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) dns fuzz/corpus/dns fuzz/seeds/dns -- -max_len=65535 -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) status -- -max_len=65536 -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) target fuzz/corpus/target fuzz/seeds/target -- -max_len=2100 -max_total_time=$(FUZZ_SECONDS)
 
 # The page's own figures, in Chromium on a real collector. README has the table.
 bench-page: tools $(E2E)

@@ -29,7 +29,7 @@ use self::admin::Admin;
 use crate::collector::Command;
 use crate::example;
 use crate::graph::{Snapshot, render};
-use crate::resource::Entry;
+use crate::resource::{Entry, Misfit};
 
 /// An id and a URL are far shorter.
 const MAX_BODY: usize = 64 * 1024;
@@ -167,7 +167,7 @@ async fn put(_: Admin, State(app): State<App>, request: Request) -> Result<Respo
         Err(error) => return Err(Problem::Invalid(format!("the body could not be read: {error}"))),
     };
     let invalid = |error: &dyn std::error::Error| Problem::Invalid(error.to_string());
-    let resource: Resource = serde_json::from_slice(&body).map_err(|error| invalid(&error))?;
+    let resource: Resource = serde_json::from_slice(&body).map_err(|error| invalid(&Misfit(error)))?;
     let entry = Entry::try_from(resource).map_err(|error| invalid(&error))?;
     let resource = Resource::from(&entry);
     app.command(|done| Command::Put(entry, done)).await??;

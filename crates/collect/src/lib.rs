@@ -38,6 +38,8 @@ use crate::keeper::Keeper;
 
 pub use crate::args::Config;
 pub use crate::journal::StateFile;
+#[cfg(feature = "fuzzing")]
+pub use crate::peer::read_status;
 pub use crate::resource::{Entry, Invalid};
 
 /// Commands that wait: each has a request of its own, which waits too.
@@ -70,6 +72,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let Config { resources, resources_file, state_file, interval, timeout, admin_token_file } = config;
     let pulse = checker.pulse();
+    checker.prepare(resources.iter().map(|entry| &entry.url)).await;
     let checker = Arc::new(checker);
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let mut tasks = JoinSet::new();

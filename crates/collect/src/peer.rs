@@ -67,22 +67,11 @@ impl Listed {
         let parsed = TargetUrl::parse(&url);
         let url = plain(url, MAX_URL);
         let key = match parsed {
-            Ok(parsed) => key(&parsed),
+            Ok(parsed) => Arc::clone(parsed.normal()),
             Err(_) if url.contains("://") => url.as_str().into(),
             Err(_) => format!("http://{url}").into(),
         };
         Self { url, id, key }
-    }
-}
-
-/// A URL in normal form, for comparison. A dot at the end of its host, which only spares the search list, is left out.
-pub(crate) fn key(url: &TargetUrl) -> Arc<str> {
-    let normal = url.normal();
-    let authority = normal.find("://").map_or(0, |scheme| scheme + 3);
-    let end = normal[authority..].find(['/', ':', '?', '#']).map_or(normal.len(), |end| authority + end);
-    match normal[authority..end].strip_suffix('.') {
-        Some(host) if !host.is_empty() => [&normal[..authority], host, &normal[end..]].concat().into(),
-        _ => Arc::clone(normal),
     }
 }
 
@@ -193,6 +182,19 @@ impl Subject for Peer {
         let _ = self.reports.send(Report { poller: self.poller, check, content }).await;
         next
     }
+}
+
+/// Reads a peer's body as a poll does; for a fuzz target.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn read_status(body: Bytes) {
+    use star_daemon::check::{Guard, Resolver};
+    let checker = Arc::new(Checker::new(Resolver::from_servers(&[], &[], 1), Guard::Open));
+    let url = TargetUrl::parse("http://a/status").expect("it is one");
+    let (reports, _) = tokio::sync::mpsc::channel(1);
+    let mut peer = Peer::new(0, url, Duration::ZERO, checker, reports, Arc::default());
+    let answer = Answer { status: StatusCode::OK, headers: Default::default(), body: Ok(body) };
+    peer.content(&answer);
 }
 
 #[cfg(test)]

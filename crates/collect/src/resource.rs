@@ -1,8 +1,8 @@
 //! What the collector fetches, checked before it is accepted.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, fs};
 
 use star_daemon::target::{TargetUrl, TargetUrlError};
 use star_daemon::text::{is_invisible, plain};
@@ -37,8 +37,8 @@ pub enum Invalid {
     #[error("the id `{0}` is taken by /responses/example; choose another")]
     ReservedId(String),
     /// A target that is not a resource is named by its URL.
-    #[error("the id `{0}` reads as a URL, as those of targets that are not resources do; choose another")]
-    UrlId(String),
+    #[error("the id reads as a URL, as those of targets that are not resources do; choose another")]
+    UrlId,
     /// Its URL cannot be checked.
     #[error(transparent)]
     Url(#[from] TargetUrlError),
@@ -50,11 +50,35 @@ pub(crate) enum FileError {
     #[error("cannot be read; name a file that can")]
     Unreadable(#[source] std::io::Error),
     #[error("is not a JSON array of {{\"id\":…,\"url\":…}}")]
-    Json(#[source] serde_json::Error),
-    #[error("resource {number}, `{id}`")]
+    Json(#[source] Misfit),
+    #[error("resource {number}{}", name(.id))]
     Resource { number: usize, id: String, source: Invalid },
     #[error("holds {0} resources; give at most {MAX_RESOURCES}")]
     TooMany(usize),
+}
+
+/// An id behind a number; one that is a URL by mistake may hold a password.
+fn name(id: &str) -> String {
+    if id.contains('@') { String::new() } else { format!(", `{id}`") }
+}
+
+/// Why JSON is not what it should be: where, and what stands there, unless that may be a URL's user and password.
+#[derive(Debug)]
+pub(crate) struct Misfit(pub(crate) serde_json::Error);
+
+// The parser's error is no source of it: that would be said, too.
+impl std::error::Error for Misfit {}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        match error.to_string() {
+            text if text.contains('@') => {
+                write!(f, "a text that does not belong there at line {} column {}", error.line(), error.column())
+            }
+            text => f.write_str(&text),
+        }
+    }
 }
 
 impl TryFrom<Resource> for Entry {
@@ -74,14 +98,9 @@ impl TryFrom<Resource> for Entry {
             return Err(Invalid::ReservedId(id));
         }
         if id.contains("://") {
-            return Err(Invalid::UrlId(id));
+            return Err(Invalid::UrlId);
         }
-        let parsed = TargetUrl::parse(&url)?;
-        // A target's may have line breaks at its ends, as a list of many lines leaves them; here none is meant.
-        if url.chars().any(is_invisible) {
-            return Err(TargetUrlError::unreadable(&url).into());
-        }
-        Ok(Self { id: id.into(), url: parsed })
+        Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
     }
 }
 
@@ -99,7 +118,9 @@ pub(crate) fn read_again(path: &Path) -> Result<Vec<Entry>, String> {
 /// Reads a file of resources. Of two with one id the later counts, as with POST.
 pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
     let text = fs::read(path).map_err(FileError::Unreadable)?;
-    let resources: Vec<Resource> = serde_json::from_slice(&text).map_err(FileError::Json)?;
+    // Editors on Windows put a byte-order mark there.
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
+    let resources: Vec<Resource> = serde_json::from_slice(text).map_err(|error| FileError::Json(Misfit(error)))?;
     if resources.len() > MAX_RESOURCES {
         return Err(FileError::TooMany(resources.len()));
     }

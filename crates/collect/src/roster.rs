@@ -14,7 +14,7 @@ use star_wire::observation::{Kept, Observation, Reason, State};
 use star_wire::response::Response;
 
 use crate::graph::{Name, Row, Snapshot};
-use crate::peer::{Content, Listed, Report, SAMPLE_EVERY, key};
+use crate::peer::{Content, Listed, Report, SAMPLE_EVERY};
 use crate::resource::Entry;
 use crate::statement::Statement;
 
@@ -119,7 +119,7 @@ impl Roster {
         let ids: HashMap<_, _> = resources.clone().map(|(place, member)| (&*member.entry.id, place)).collect();
         let mut urls: HashMap<_, Vec<usize>> = HashMap::new();
         for (place, member) in resources {
-            urls.entry(key(&member.entry.url)).or_default().push(place);
+            urls.entry(Arc::clone(member.entry.url.normal())).or_default().push(place);
         }
         // A target that is not a resource has a node of its own, behind the resources.
         let mut strangers = BTreeMap::new();

@@ -6,6 +6,9 @@
 mod bounded;
 mod connect;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod resolve;
 mod tls;
@@ -171,6 +174,19 @@ impl Checker {
         Arc::clone(&self.pulse)
     }
 
+    /// Reads what the checks of `targets` need, so that what is wrong with it is said at the start.
+    pub async fn prepare(&self, targets: impl IntoIterator<Item = &TargetUrl>) {
+        if targets.into_iter().any(|target| target.tls) {
+            // Each check tries again.
+            let _ = self.tls.connector().await;
+        }
+    }
+
+    /// What is wrong with the CA certificates that https targets are checked with, if any of them was.
+    pub fn problem(&self) -> Option<&str> {
+        self.tls.problem()
+    }
+
     /// Checks `target` once. A failed check is data: this never fails, and it ends in time.
     ///
     /// Dropping the future cancels everything that the check began.
@@ -223,7 +239,7 @@ impl Checker {
         let (stream, allowance) = Bounded::new(stream, response_deadline);
 
         let (head_at, answer) = if let Some(connector) = tls {
-            let handshake = within(deadline, tls::handshake(&connector, &target.host, stream)).await;
+            let handshake = within(deadline, tls::handshake(&self.tls, &connector, &target.host, stream)).await;
             let stream = handshake.map_err(|late| late.means(|| tls::no_answer(phases, time)))??;
             phases.tls = Some(take_lap());
             exchange::exchange(stream, &allowance, target, ask, response_deadline).await?

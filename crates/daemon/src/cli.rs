@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Error, Parser};
 
+pub use failure::{Unquoted, usage};
 pub use interval::{seconds, timeout};
 
 /// Bad arguments.
@@ -50,7 +51,7 @@ where
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) => return failed(failure::name_variable(error, A::command(), &argv).into()),
+        Err(error) => return failed(failure::tell(error, A::command(), &argv).into()),
     };
     let prepared = match prepare(args) {
         Ok(prepared) => prepared,

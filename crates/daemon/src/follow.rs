@@ -5,7 +5,6 @@
 
 use std::fmt::Display;
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,19 +78,6 @@ impl Followed {
     }
 }
 
-/// Reads the text of a file, without the byte order mark that some editors put at its head.
-///
-/// # Errors
-///
-/// When it cannot be read, or is no text.
-pub fn read_text(path: &Path) -> io::Result<String> {
-    let text = fs::read_to_string(path)?;
-    Ok(match text.strip_prefix('\u{feff}') {
-        Some(text) => text.to_owned(),
-        None => text,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -118,7 +104,7 @@ mod tests {
     }
 
     fn number(path: &Path) -> Result<u32, String> {
-        let text = read_text(path).map_err(|error| error.to_string())?;
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
         text.trim().parse().map_err(|_| format!("`{text}` is no number"))
     }
 
@@ -134,7 +120,7 @@ mod tests {
         let mut followed = Followed::new(path.clone());
         fs::write(&path, "2").unwrap();
         assert_eq!(next(&mut followed).await, 2);
-        fs::write(path.with_extension("new"), "\u{feff}3").unwrap();
+        fs::write(path.with_extension("new"), "3").unwrap();
         fs::rename(path.with_extension("new"), &path).unwrap();
         assert_eq!(next(&mut followed).await, 3);
         fs::remove_file(&path).unwrap();

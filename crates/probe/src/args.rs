@@ -1,11 +1,12 @@
 //! The command line, as typed and as meant.
 
+use std::error::Error;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use star_daemon::cli;
+use star_daemon::cli::{self, Unquoted};
 use star_daemon::target::TargetUrl;
 use star_daemon::telemetry::LogArgs;
 
@@ -25,7 +26,8 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// URLs to poll, separated by commas; one without a scheme is http
-    #[arg(long, env = "STAR_URLS", required_unless_present = "urls_file", value_parser = urls)]
+    // Nor does --help show what the environment has: it may hold a password.
+    #[arg(long, env = "STAR_URLS", hide_env_values = true, required_unless_present = "urls_file", value_parser = urls)]
     urls: Option<Urls>,
     /// The same from a file, one a line or separated by commas: one argument has room for 128 KiB only
     #[arg(long, value_name = "PATH", env = "STAR_URLS_FILE", conflicts_with = "urls", value_parser = urls_file)]
@@ -58,8 +60,8 @@ pub(crate) enum Command {
 )]
 pub(crate) struct CheckArgs {
     /// What to check; a URL without a scheme is http
-    #[arg(required = true, value_name = "URL", value_parser = TargetUrl::parse)]
-    pub(crate) urls: Vec<TargetUrl>,
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
     /// Seconds that each check may take
     #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", default_value = "1", value_parser = cli::seconds)]
     pub(crate) timeout_seconds: Duration,
@@ -79,18 +81,28 @@ pub struct Config {
 #[derive(Clone, Debug)]
 struct Urls(Vec<TargetUrl>);
 
-fn urls(text: &str) -> Result<Urls, String> {
-    let given = text.split(',').filter(|url| !url.trim().is_empty());
-    let urls = given.map(TargetUrl::parse).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+/// Parses each; an error names it by its number, for what stands there may hold a password.
+pub(crate) fn targets<'a>(given: impl Iterator<Item = &'a str>) -> Result<Vec<TargetUrl>, String> {
+    let parse = |(index, url)| TargetUrl::parse(url).map_err(|error| format!("URL {}: {error}", index + 1));
+    given.enumerate().map(parse).collect()
+}
+
+fn urls(text: &str) -> Result<Urls, Unquoted> {
+    let urls = targets(text.split(',').filter(|url| !url.trim().is_empty())).map_err(Unquoted)?;
     match urls.len() {
         0..=MAX_TARGETS => Ok(Urls(urls)),
-        count => Err(format!("{count} URLs are more than one probe checks on time; give at most {MAX_TARGETS}")),
+        count => {
+            let problem = format!("{count} URLs are more than one probe checks on time; give at most {MAX_TARGETS}");
+            Err(Unquoted(problem))
+        }
     }
 }
 
-fn urls_file(path: &str) -> Result<Urls, String> {
+fn urls_file(path: &str) -> Result<Urls, Box<dyn Error + Send + Sync>> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot be read ({error}); name a file that can"))?;
-    urls(&text.lines().collect::<Vec<_>>().join(","))
+    // Editors on Windows put a byte-order mark there.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    urls(&text.lines().collect::<Vec<_>>().join(",")).map_err(|Unquoted(problem)| problem.into())
 }
 
 impl Args {
@@ -157,7 +169,7 @@ mod tests {
 
     #[test]
     fn too_many_targets_are_refused_by_number() {
-        let error = config(&[&format!("--urls={}", "a,".repeat(MAX_TARGETS + 1))]).unwrap_err().to_string();
-        assert!(error.contains("10001 URLs"), "{error}");
+        let Unquoted(problem) = urls(&"a,".repeat(MAX_TARGETS + 1)).unwrap_err();
+        assert!(problem.contains("10001 URLs"), "{problem}");
     }
 }

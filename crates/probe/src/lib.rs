@@ -59,6 +59,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Config { targets, interval, timeout } = config;
+    checker.prepare(&targets).await;
     let checker = Arc::new(checker);
     let (results, inbox) = mpsc::channel(RESULTS);
     let board = board::Board::new(&targets, interval);

@@ -56,8 +56,8 @@ fn a_signal_is_heard_from_the_moment_it_says_that_it_listens() {
 fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     let usage = |args: &[&str], parts: &[&str]| refuses(PROBE, args, 2, parts);
     usage(&[], &["--urls"]);
-    usage(&["--urls=ftp://a/"], &["--urls", "`ftp://a/`", "give an http or https URL"]);
-    usage(&["--urls=http://a/,http://a b/"], &["--urls", "`http://a b/`", "give http://HOST:PORT/PATH"]);
+    usage(&["--urls=ftp://a/"], &["invalid value for '--urls <URLS>': URL 1: its scheme", "give an http or https URL"]);
+    usage(&["--urls=http://a/,http://a b/"], &["--urls", "URL 2: it is not a URL", "give http://HOST:PORT/PATH"]);
     usage(&["--urls=", "--http-port=x"], &["--http-port", "'x'", "--help"]);
     usage(&["--urls=", "--http-port=65536"], &["--http-port", "'65536'", "0..=65535"]);
     usage(&["--urls=", "--http-address=here"], &["--http-address", "'here'", "--help"]);
@@ -68,7 +68,9 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     usage(&["check"], &["<URL>"]);
     usage(&["--urls-file=/proc/none"], &["--urls-file", "'/proc/none'", "cannot be read", "name a file"]);
     usage(&["--urls=", "--urls-file=/dev/null"], &["--urls", "--urls-file", "cannot be used with"]);
-    usage(&["check", "ftp://a/"], &["`ftp://a/`", "give an http or https URL"]);
+    usage(&["check", "a", "ftp://a/"], &["URL 2", "give an http or https URL"]);
+    usage(&["--urls=http://a/\n2026-11-28T00:00:00Z INFO forged"], &["--urls", "URL 1", "control", "leave them out"]);
+    usage(&[&format!("--urls=a,http://a/{}", "x".repeat(2048))], &["--urls", "URL 2", "give at most 2048"]);
 
     let port = |value, args: &[&str], part: &str| {
         refuses_with(&[("STAR_HTTP_PORT_NUMBER", value)], PROBE, args, 2, &[part]);
@@ -90,10 +92,60 @@ async fn urls_come_from_a_file_as_long_as_it_may_be() {
     let url = |number| format!("http://127.0.0.1:9/{number}{}", "x".repeat(100));
     let urls: Vec<_> = (0..2000).map(url).collect();
     let (first, rest) = urls.split_at(2);
-    fs::write(&path, format!("{}\r\n\n{}\n", first.join(","), rest.join("\n"))).unwrap();
+    // With the byte-order mark that editors on Windows write.
+    fs::write(&path, format!("\u{feff}{}\r\n\n{}\n", first.join(","), rest.join("\n"))).unwrap();
     let mut probe = Process::start(PROBE, &[&format!("--urls-file={}", path.display())], &[]);
     let targets = status(probe.address()).await.status.targets;
     assert_eq!(targets.iter().map(|target| &*target.url).collect::<Vec<_>>(), urls);
+}
+
+#[test]
+fn credentials_are_refused_and_never_said_again() {
+    let folder = folder("credentials");
+    for (number, urls) in [
+        "a,http://user:S3cret@a/",
+        "a,ftp://user:S3cret@a/",
+        "a,user:S3cret@a:99999",
+        "a,http://user:S3cret@",
+        // The comma ends the URL.
+        "a,http://user:S3cret,more@a/",
+        "a,http://user:S3cret/more@a/",
+        // Its end was lost.
+        "a,http://user:S3cret",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.join(number.to_string());
+        fs::write(&path, urls.replace(',', "\n")).unwrap();
+        let (flag, file) = (format!("--urls={urls}"), format!("--urls-file={}", path.display()));
+        let check: Vec<_> = ["check"].into_iter().chain(urls.split(',')).collect();
+        let url = ("STAR_URLS", urls);
+        for (args, env, named) in [
+            (&[&*flag][..], &[][..], "--urls <URLS>"),
+            (&[], &[url], "environment variable STAR_URLS"),
+            (&[&file], &[], "--urls-file <PATH>"),
+            (&check, &[], ""),
+        ] {
+            let end = Process::start(PROBE, args, env).end();
+            let told = [named, "URL 2: ", "; "].iter().all(|part| end.stderr.contains(part));
+            assert!(end.code == Some(2) && told && end.stderr.lines().count() == 1, "{urls}: {end:?}");
+            assert!(!end.stderr.contains("S3cret"), "{urls}: {end:?}");
+        }
+    }
+    let help = Process::start(PROBE, &["--help"], &[("STAR_URLS", "http://user:S3cret@a/")]).end();
+    assert!(help.stdout.contains("STAR_URLS") && !help.stdout.contains("S3cret"), "{}", help.stdout);
+    // Nor anywhere else on the command line, where it was put by mistake.
+    for args in [
+        &["http://user:S3cret@a/"][..],
+        &["--urls=a", "http://user:S3cret@a/"],
+        &["--urls=", "--http-port=http://user:S3cret@a/"],
+        &["--urlsuser:S3cret@a"],
+        &["check", "--timeout-seconds", "user:S3cret@a", "b"],
+    ] {
+        let end = Process::start(PROBE, args, &[]).end();
+        assert!(end.code == Some(2) && !end.stderr.contains("S3cret"), "{args:?}: {end:?}");
+    }
 }
 
 #[test]

@@ -388,6 +388,11 @@ async fn what_never_ends_is_told_as_what_it_is() {
     let _alone = ALONE.lock().await;
     for (first, again, part) in [
         ("", EARLY_HINTS, "answers 1xx without end"),
+        (
+            "",
+            &EARLY_HINTS.replace("\r\n\r\n", &format!("\r\na: {}\r\n\r\n", "b".repeat(2000))),
+            "64 KiB of interim responses",
+        ),
         ("HTTP/1.1 200 OK\r\n", "a: b\r\n", "no end within 64 KiB and 1000 lines"),
         ("HTTP/1.1 200 OK\r\na: ", "b", "no end within 64 KiB"),
         ("", "\r\n", "no end within 64 KiB"),

@@ -49,7 +49,7 @@ impl Allowance {
 
 /// The peer sent all that it may, and its part was not over.
 #[derive(Debug, thiserror::Error)]
-#[error("too many bytes came")]
+#[error("more than {} KiB came before it was over", MAX_BYTES / 1024)]
 pub(super) struct Flood;
 
 /// A connection whose peer can neither hold up other tasks nor send without end, and whose answer counts though the
@@ -137,5 +137,75 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self.get_mut().stream.get_mut()).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn noon() -> Instant {
+        Instant::now() + Duration::from_secs(1)
+    }
+
+    fn poll<S: AsyncRead + Unpin>(stream: &mut Bounded<S>) -> Poll<io::Result<usize>> {
+        let (mut bytes, mut cx) = (vec![0; 1 << 17], Context::from_waker(std::task::Waker::noop()));
+        let mut buf = ReadBuf::new(&mut bytes);
+        Pin::new(stream).poll_read(&mut cx, &mut buf).map_ok(|()| buf.filled().len())
+    }
+
+    #[tokio::test]
+    async fn after_each_read_the_others_have_a_turn() {
+        let (mut stream, allowance) = Bounded::new(&[0; MAX_BYTES][..], noon());
+        for _ in 0..3 {
+            assert!(matches!(poll(&mut stream), Poll::Ready(Ok(MAX_READ))));
+            assert!(poll(&mut stream).is_pending());
+        }
+        allowance.grant_body(MAX_BODY_READ);
+        assert!(matches!(poll(&mut stream), Poll::Ready(Ok(count)) if count == MAX_BYTES - 3 * MAX_READ));
+        assert!(poll(&mut stream).is_pending());
+    }
+
+    #[tokio::test]
+    async fn beyond_what_was_granted_nothing_is_read() {
+        let endless = vec![0; 1 << 20];
+        let (mut stream, allowance) = Bounded::new(&*endless, noon());
+        let mut read = Vec::new();
+        assert!(
+            stream.read_to_end(&mut read).await.is_err_and(|error| error.get_ref().is_some_and(|e| e.is::<Flood>()))
+        );
+        assert_eq!(read.len(), MAX_BYTES);
+        allowance.grant_body(1000);
+        assert!(stream.read_to_end(&mut read).await.is_err());
+        assert_eq!(read.len(), 2 * MAX_BYTES + 1000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_had_come_by_the_deadline_is_read_and_then_no_more() {
+        let (mut stream, _) = Bounded::new(&[0; MAX_BYTES][..], noon());
+        assert!(poll(&mut stream).is_ready() && poll(&mut stream).is_pending());
+        advance(Duration::from_secs(2)).await;
+        assert!(poll(&mut stream).is_ready());
+        for _ in 0..3 {
+            assert!(poll(&mut stream).is_pending());
+        }
+    }
+
+    #[tokio::test]
+    async fn that_a_write_failed_is_told_only_where_nothing_came() {
+        for (said, expected) in [("", Err(io::ErrorKind::BrokenPipe)), ("HTTP/1.1 503", Ok(12))] {
+            let (ours, mut theirs) = duplex(64);
+            theirs.write_all(said.as_bytes()).await.unwrap();
+            drop(theirs);
+            let (mut stream, _) = Bounded::new(ours, noon());
+            stream.write_all(b"GET").await.unwrap();
+            let read = stream.read_to_end(&mut Vec::new()).await;
+            assert_eq!(read.map_err(|error| error.kind()), expected);
+        }
     }
 }

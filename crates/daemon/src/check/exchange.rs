@@ -77,14 +77,18 @@ where
             response = &mut responding => response,
             _ = &mut connection => responding.await,
         }
-        .map_err(|error| match interim.load(Relaxed) {
-            count @ 1.. if is_flood(&error) => {
-                let message = format!(
-                    "connected, but the peer answers 1xx without end: {count} interim responses came, and no other"
-                );
-                Failure::new(Reason::InvalidResponse, message)
+        .map_err(|error| {
+            let interim = interim.load(Relaxed);
+            if interim == 0 || !is_flood(&error) {
+                return failure(&error);
             }
-            _ => failure(&error),
+            let problem = match interim > MAX_INTERIM {
+                true => {
+                    format!("the peer answers 1xx without end: more than {MAX_INTERIM} interim responses, and no other")
+                }
+                false => format!("{} KiB of interim responses (1xx) came, and no whole other", MAX_BYTES / 1024),
+            };
+            Failure::new(Reason::InvalidResponse, format!("connected, but {problem}"))
         })
     };
     let silent = || late(if interim.load(Relaxed) > 0 { "nothing but interim responses (1xx)" } else { "no response" });

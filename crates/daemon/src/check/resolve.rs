@@ -229,6 +229,12 @@ impl Answer {
     }
 }
 
+/// Whether a server's reply can be used; for a fuzz target.
+#[cfg(feature = "fuzzing")]
+pub(super) fn is_reply(reply: &[u8]) -> bool {
+    DnsResponse::from_buffer(reply.to_vec()).map_err(NetError::from).and_then(Answer::of).is_ok()
+}
+
 fn addresses(records: &[Record]) -> Vec<IpAddr> {
     records.iter().filter_map(|record| record.data.ip_addr()).collect()
 }
