@@ -260,8 +260,8 @@ impl Member {
     fn note(&mut self, told: Vec<Gap>, now: Timestamp) -> Vec<Gap> {
         let Some(known) = self.gaps.replace(told.clone()) else { return Vec::new() };
         let new = told.into_iter().filter(|gap| !known.contains(gap));
-        // A gap is told as soon as it is over: if it seems to have ended at another time, its clock is another.
-        let ours = new.map(|gap| match gap.until < self.heard || gap.until > now {
+        // A gap is told as soon as it is over: if it seems to have ended at another time, the probe's clock is another.
+        let ours = new.map(|gap| match gap.until + SOON < self.heard || gap.until > now {
             false => gap,
             true => Gap { from: now - gap.until.duration_since(gap.from), until: now },
         });
@@ -300,6 +300,9 @@ impl Member {
         Row { observation: self.observation.clone(), edges: self.links.iter().map(edge).collect() }
     }
 }
+
+/// Within this time of its end a gap is told: a probe that goes on may answer before it knows that it stood still.
+const SOON: Duration = Duration::from_secs(2);
 
 /// How much of a URL is quoted in a sentence about it.
 const MAX_QUOTE: usize = 80;

@@ -253,22 +253,23 @@ async fn a_target_listed_twice_in_two_states_is_one_edge_and_said() {
 async fn nobody_can_forge_a_line_of_the_log() {
     let forged = "\u{1b}[2K\r\n2026-11-28T00:00:00Z  INFO resource removed id=FORGED\u{202e}";
     let peer = Peer::start().await;
+    // serde quotes what came.
+    *peer.body.lock().unwrap() = json!({"status": forged}).to_string();
     let folder = folder("log");
     let (resources, logfile) = (folder.join("resources.json"), folder.join("log"));
     std::fs::write(&resources, json!([{"id": "P", "url": peer.server.url()}]).to_string()).unwrap();
     let files = [format!("--resources-file={}", resources.display()), format!("--logfile={}", logfile.display())];
-    let args = [&*files[0], &files[1], "--log-format=text", "--log-level=debug"];
+    let args = [&*files[0], &files[1], "--log-format=text", "--log-level=debug", "--http-request-seconds=0.2"];
     let process = Process::start(COLLECT, &args, &[]);
     let log = || std::fs::read_to_string(&logfile).unwrap_or_default();
     let listening =
         async || log().split_once("listening address=").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
     let address: SocketAddr = until(listening, Option::is_some).await.unwrap();
+    peer.asked(3).await;
     for target in [json!({"reachable": 5, "url": forged}), json!({"reachable": true, "url": forged, "since": forged})] {
         peer.tell(&json!({"targets": [target]}));
         peer.asked(3).await;
     }
-    *peer.body.lock().unwrap() = json!({"status": forged}).to_string();
-    peer.asked(3).await;
     let post = |url: String| {
         let body = json!({"id": "A", "url": url}).to_string();
         reqwest::Client::new().post(format!("http://{address}/resources")).body(body).send()
@@ -281,7 +282,7 @@ async fn nobody_can_forge_a_line_of_the_log() {
     process.signal(Signal::TERM);
     assert_eq!(process.end().code, Some(0));
     let log = log();
-    assert!(log.contains("FORGED"), "it quotes what is wrong: {log}");
+    assert!(log.contains("id=FORGED"), "it quotes what is wrong: {log}");
     assert!(!log.lines().any(|line| line.starts_with("2026-11-28T00:00:00Z")), "{log}");
     assert!(!log.contains(['\u{1b}', '\r', '\u{202e}']), "{log}");
 }
