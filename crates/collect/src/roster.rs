@@ -170,7 +170,7 @@ struct Member {
     response: Option<Arc<Response>>,
     /// What its last status listed, and since when each target is as it is.
     listed: Vec<Arc<Listed>>,
-    found: Vec<Observation>,
+    found: Vec<Arc<Observation>>,
     /// Whether that still holds: not when the resource could not be asked the last time.
     known: bool,
     /// When it answered last.
@@ -271,7 +271,7 @@ impl Member {
     fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>, was_known: bool, now: Timestamp) -> Change {
         if told.iter().map(|(listed, _)| listed).eq(&self.listed) {
             for (found, (_, told)) in self.found.iter_mut().zip(told) {
-                *found = settle(told, Some(found), was_known, now);
+                *found = Arc::new(settle(told, Some(found), was_known, now));
             }
             return Change::Row;
         }
@@ -279,8 +279,8 @@ impl Member {
         (self.listed, self.found) = told
             .into_iter()
             .map(|(listed, told)| {
-                let found = settle(told, before.get(&listed), was_known, now);
-                (listed, found)
+                let found = settle(told, before.get(&listed).map(|before| &**before), was_known, now);
+                (listed, Arc::new(found))
             })
             .unzip();
         // They lead to the old list. A further report may come before the links are made anew.
@@ -290,11 +290,10 @@ impl Member {
 
     /// The row that shows it.
     fn row(&self) -> Row {
+        let unknown = Observation { state: State::Unknown, since: self.observation.since, ..Observation::default() };
+        let unknown = (!self.known).then(|| Arc::new(unknown));
         let edge = |&(index, target): &(usize, usize)| {
-            let observation = match self.known {
-                true => self.found[index].clone(),
-                false => Observation { state: State::Unknown, since: self.observation.since, ..Observation::default() },
-            };
+            let observation = Arc::clone(unknown.as_ref().unwrap_or(&self.found[index]));
             RowEdge { target, observation, expected: None, agreement: None, because: Arc::default() }
         };
         Row { observation: self.observation.clone(), edges: self.links.iter().map(edge).collect() }
