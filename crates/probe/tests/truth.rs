@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use star_daemon::check::{Ask, Checker, Guard, Resolver};
+use star_daemon::target::TargetUrl;
 use star_fixture::process::Process;
 use star_fixture::server::{Fixture, Kept, OK, head, until};
 use star_wire::observation::{Reason, State};
@@ -84,10 +86,61 @@ async fn a_probe_that_was_stopped_blames_nobody_and_says_that_it_was() {
     assert!(log.contains("this process stood still") && !log.contains("timeout"), "{log}");
 }
 
+#[tokio::test]
+async fn a_stop_that_ends_before_the_deadline_is_no_verdict() {
+    let target = slow(Duration::from_millis(200)).await;
+    let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1);
+    let checker = Checker::new(resolver, Guard::Open);
+    let (url, ask) = (TargetUrl::parse(&target.url()).unwrap(), Ask::head(Duration::from_secs(1)));
+    let pulse = checker.pulse();
+    let checks = async {
+        // The only thread: nothing runs meanwhile, and what is left of the second is too short for the target.
+        let stop = async { std::thread::sleep(Duration::from_millis(900)) };
+        let undisturbed = checker.check(&url, &ask).await;
+        let (stopped, ()) = tokio::join!(checker.check(&url, &ask), stop);
+        (stopped, undisturbed)
+    };
+    let (stopped, undisturbed) = tokio::select! {
+        checks = checks => checks,
+        () = pulse.run() => unreachable!(),
+    };
+    assert_eq!(stopped.outcome.unwrap_err().reason, Reason::LocalError);
+    assert!(undisturbed.outcome.is_ok(), "{undisturbed:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_lies_in_the_socket_counts_however_late_it_is_seen() {
+    // It runs while we do not.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        let mut head = [0; 1024];
+        let _ = std::io::Read::read(&mut stream, &mut head).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        std::io::Write::write_all(&mut stream, OK.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_secs(5));
+    });
+    let resolver = Resolver::from_servers(&[([127, 0, 0, 1], 9).into()], &[], 1);
+    let checker = Checker::new(resolver, Guard::Open);
+    let (url, ask) = (TargetUrl::parse(&format!("http://{address}/")).unwrap(), Ask::head(Duration::from_secs(1)));
+    let pulse = checker.pulse();
+    let stop = async {
+        sleep(Duration::from_millis(100)).await;
+        std::thread::sleep(Duration::from_millis(1500));
+    };
+    let check = tokio::select! {
+        (check, ()) = async { tokio::join!(checker.check(&url, &ask), stop) } => check,
+        () = pulse.run() => unreachable!(),
+    };
+    assert!(check.outcome.is_ok(), "{check:?}");
+    assert_eq!(check.observation().latency_ms, None, "how fast it was is not known");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_starved_probe_blames_nobody() {
     let target = slow(Duration::from_millis(100)).await;
-    let (process, mut client) = probe(&[&target; 30], &[]).await;
+    let (process, mut client) = probe(&[&target; 200], &[]).await;
     all(&mut client, reachable).await;
     // As a CPU quota of two in a hundred does it.
     let start = Instant::now();
