@@ -2,7 +2,7 @@
 
 E2E := e2e/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page test-lab test-images bench bench-page bench-truth screenshots fuzz tools
+.PHONY: run test lint test-rust test-page test-lab test-images bench bench-page bench-stop bench-truth screenshots fuzz tools
 
 # The lab: a live page, from one command.
 run:
@@ -53,6 +53,11 @@ bench-truth:
 	target/$(HOST)/image/star-bench loss --percent=1
 	target/$(HOST)/image/star-bench loss --percent=10
 	target/$(HOST)/image/star-bench silence
+
+# Probe and collector stopped (SIGSTOP) a hundred times: no false transition, each stop told as a gap. Ten minutes, most of it waiting.
+bench-stop:
+	cargo build --release --locked -p star-probe -p star-collect -p star-bench
+	target/release/star-bench stop
 
 # Each for so long, one after another. cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
 FUZZ_SECONDS := 1800

@@ -175,7 +175,7 @@ struct Member {
     response: Option<Arc<Response>>,
     /// What its last status listed, and since when each target is as it is.
     listed: Vec<Arc<Listed>>,
-    found: Vec<Observation>,
+    found: Vec<Arc<Observation>>,
     /// Whether that still holds: not when the resource could not be asked the last time.
     known: bool,
     /// When it answered last.
@@ -265,8 +265,8 @@ impl Member {
     fn note(&mut self, told: Vec<Gap>, now: Timestamp) -> Vec<Gap> {
         let Some(known) = self.gaps.replace(told.clone()) else { return Vec::new() };
         let new = told.into_iter().filter(|gap| !known.contains(gap));
-        // A gap is told as soon as it is over: if it seems to have ended at another time, its clock is another.
-        let ours = new.map(|gap| match gap.until < self.heard || gap.until > now {
+        // A gap is told as soon as it is over: if it seems to have ended at another time, the probe's clock is another.
+        let ours = new.map(|gap| match gap.until + SOON < self.heard || gap.until > now {
             false => gap,
             true => Gap { from: now - gap.until.duration_since(gap.from), until: now },
         });
@@ -276,7 +276,7 @@ impl Member {
     fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>, was_known: bool, now: Timestamp) -> Change {
         if told.iter().map(|(listed, _)| listed).eq(&self.listed) {
             for (found, (_, told)) in self.found.iter_mut().zip(told) {
-                *found = settle(told, Some(found), was_known, now);
+                *found = Arc::new(settle(told, Some(found), was_known, now));
             }
             return Change::Row;
         }
@@ -284,8 +284,8 @@ impl Member {
         (self.listed, self.found) = told
             .into_iter()
             .map(|(listed, told)| {
-                let found = settle(told, before.get(&listed), was_known, now);
-                (listed, found)
+                let found = settle(told, before.get(&listed).map(|before| &**before), was_known, now);
+                (listed, Arc::new(found))
             })
             .unzip();
         // They lead to the old list. A further report may come before the links are made anew.
@@ -295,16 +295,18 @@ impl Member {
 
     /// The row that shows it.
     fn row(&self) -> Row {
+        let unknown = Observation { state: State::Unknown, since: self.observation.since, ..Observation::default() };
+        let unknown = (!self.known).then(|| Arc::new(unknown));
         let edge = |&(index, target): &(usize, usize)| {
-            let observation = match self.known {
-                true => self.found[index].clone(),
-                false => Observation { state: State::Unknown, since: self.observation.since, ..Observation::default() },
-            };
+            let observation = Arc::clone(unknown.as_ref().unwrap_or(&self.found[index]));
             RowEdge { target, observation, expected: None, agreement: None, because: Arc::default() }
         };
         Row { observation: self.observation.clone(), edges: self.links.iter().map(edge).collect() }
     }
 }
+
+/// Within this time of its end a gap is told: a probe that goes on may answer before it knows that it stood still.
+const SOON: Duration = Duration::from_secs(2);
 
 /// How much of a URL is quoted in a sentence about it.
 const MAX_QUOTE: usize = 80;

@@ -296,3 +296,21 @@ impl fmt::Display for Millis {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failures_message_is_bounded_whatever_it_is_made_of() {
+        // As rustls lists the names of a certificate, and serde what came.
+        let names = (0..100).map(|number| format!("a{number}.example.com\n\u{1b}[31m")).collect::<Vec<_>>();
+        let failure = Failure::new(
+            Reason::TlsFailed,
+            format_args!("not valid for b.example.com; only for {names:?}{}", names[0]),
+        );
+        assert!(failure.message.len() <= MAX_MESSAGE && failure.message.ends_with('…'), "{}", failure.message);
+        let short = Failure::new(Reason::TlsFailed, &names[0]);
+        assert_eq!(short.message, r"a0.example.com\n\u{1b}[31m");
+    }
+}

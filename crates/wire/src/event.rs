@@ -70,9 +70,9 @@ pub struct Row {
 pub struct RowEdge {
     /// The node that is checked.
     pub target: usize,
-    /// What the source found.
+    /// What the source found. Shared, for there may be a million, each known in several places.
     #[serde(flatten)]
-    pub observation: Observation,
+    pub observation: Arc<Observation>,
     /// What the policies say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
