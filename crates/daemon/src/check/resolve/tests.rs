@@ -522,7 +522,7 @@ async fn beside_glibc() {
         "options\tuse-vc ndots:3",
     ];
     // A walk through what can be combined: each step is another mixture.
-    let (mut seed, mut cases, mut wrong) = (0x2545_f491_4f6c_dd1d_u64, 0, Vec::new());
+    let (mut seed, mut found, mut wrong) = (0x2545_f491_4f6c_dd1d_u64, 0, Vec::new());
     let mut pick = |most: usize| {
         seed ^= seed << 13;
         seed ^= seed >> 7;
@@ -530,7 +530,7 @@ async fn beside_glibc() {
         (seed % most as u64) as usize
     };
     let resolver = Resolver::from_system();
-    for round in 0..60 {
+    for round in 0..40 {
         let list = servers[if round < servers.len() { round } else { pick(servers.len()) }];
         let option = options[pick(options.len())].replace("use-vc ", "");
         let search = searches[pick(searches.len())];
@@ -553,11 +553,12 @@ async fn beside_glibc() {
             let ours = timeout(Duration::from_secs(1), ours).await.ok().flatten().unwrap_or_default();
             let theirs = tokio::task::spawn_blocking(move || (name, 0).to_socket_addrs()).await.unwrap();
             let theirs: BTreeSet<_> = theirs.into_iter().flatten().map(|address| address.ip()).collect();
-            cases += 1;
+            found += usize::from(!theirs.is_empty());
             if ours != theirs {
                 wrong.push(format!("{name}: ours {ours:?}, glibc's {theirs:?}, with\n{conf}--\n{hosts}--"));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {cases}: {}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(found > 100, "only {found} names were found");
 }
