@@ -30,7 +30,8 @@ use crate::pulse::Pulse;
 use crate::target::{Host, TargetUrl};
 use crate::text::{MAX_MESSAGE, plain};
 use bounded::Bounded;
-use resolve::Problem;
+use connect::Race;
+use resolve::Addresses;
 
 pub use guard::Guard;
 pub use resolve::Resolver;
@@ -102,9 +103,9 @@ pub struct Phases {
     pub tls: Option<Duration>,
     /// From the connection to the head of the response.
     pub response: Option<Duration>,
-    /// The address that was tried last.
+    /// The address that was connected to, or else tried last.
     pub address: Option<SocketAddr>,
-    /// How many connection attempts were made to that address.
+    /// How many connection attempts were made, to all addresses.
     pub attempts: u32,
 }
 
@@ -218,23 +219,24 @@ impl Checker {
             now - std::mem::replace(&mut lap, now)
         };
 
+        let lookup;
         let addresses = match &target.host {
-            Host::Address(address) => vec![*address],
+            Host::Address(address) => Addresses::only(vec![*address]),
             Host::Name(name) => {
-                let mut problem = Problem::Silence;
-                let resolved = within(deadline, self.resolver.resolve(name, &mut problem)).await;
-                let addresses = match resolved {
+                lookup = self.resolver.look_up(name);
+                let addresses = match within(deadline, lookup.addresses()).await {
                     Ok(resolved) => resolved.map_err(|problem| problem.at(name, time))?,
-                    Err(late) => return Err(late.means(|| problem.at(name, time))),
+                    Err(late) => return Err(late.means(|| lookup.problem().at(name, time))),
                 };
                 phases.dns = Some(take_lap());
                 addresses
             }
         };
-        let addresses = self.guard.admit(addresses)?;
 
-        let connected = within(deadline, connect::connect(&addresses, target.port, phases)).await;
-        let stream = connected.map_err(|late| late.means(|| connect::no_answer(phases, time)))??;
+        let mut race = Race::new(self.guard, target.port);
+        let connected = within(deadline, race.run(addresses, phases)).await;
+        let connected = connected.map_err(|late| late.means(|| race.failure(time)))?;
+        let stream = connected.ok_or_else(|| race.failure(time))?;
         phases.connect = Some(take_lap());
         let (stream, allowance) = Bounded::new(stream, response_deadline);
 

@@ -282,11 +282,14 @@ async fn named_by_tcp() -> Fault {
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut packet = vec![0; stream.read_u16().await.unwrap().into()];
-            stream.read_exact(&mut packet).await.unwrap();
-            let answer = answer_to(&packet, LOOPBACK);
-            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
-            stream.write_all(&[&length, &*answer].concat()).await.unwrap();
+            // Who has the address that it needs leaves before the other kind's answer.
+            let Ok(length) = stream.read_u16().await else { continue };
+            let mut packet = vec![0; length.into()];
+            if stream.read_exact(&mut packet).await.is_ok() {
+                let answer = answer_to(&packet, LOOPBACK);
+                let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+                let _ = stream.write_all(&[&length, &*answer].concat()).await;
+            }
         }
     });
     Fault::named(Resolver::from_servers(&[address], &[], 5)).await
