@@ -17,8 +17,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use star_wire::observation::{Observation, Reason, State};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::room::Room;
 use crate::target::{Host, TargetUrl};
 use resolve::Problem;
 
@@ -130,12 +132,15 @@ pub struct Checker {
     resolver: Resolver,
     guard: Guard,
     tls: tls::Tls,
+    /// How many more checks may run: each needs files, and serving needs the others.
+    room: Semaphore,
 }
 
 impl Checker {
     /// A checker that asks `resolver` for addresses and connects to those that `guard` lets pass.
     pub fn new(resolver: Resolver, guard: Guard) -> Self {
-        Self { resolver, guard, tls: tls::Tls::default() }
+        let room = Semaphore::new(Room::of_this_process().checks);
+        Self { resolver, guard, tls: tls::Tls::default(), room }
     }
 
     /// Checks `target` once. A failed check is data: this never fails, and it ends in time.
@@ -149,6 +154,10 @@ impl Checker {
 
     async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Answer, Failure> {
         // Not a matter of the target's, and so before its time begins.
+        let _room = match timeout(ask.timeout, self.room.acquire()).await {
+            Ok(room) => room,
+            Err(_) => return Err(Failure::new(Reason::LocalError, FULL)),
+        };
         let tls = if target.tls { Some(self.tls.connector().await?) } else { None };
         let mut lap = Instant::now();
         let deadline = lap + ask.timeout;
@@ -190,6 +199,9 @@ impl Checker {
         Ok(answer)
     }
 }
+
+const FULL: &str =
+    "as many checks run as this machine's limit of open files has room for: raise it, or check less often";
 
 /// How late a time-out may be noticed. If it is later, this machine stood still, and that is not a verdict on the target.
 const STALL: Duration = Duration::from_millis(100);
