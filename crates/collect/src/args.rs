@@ -21,8 +21,8 @@ use crate::resource::{self, Entry};
     after_help = "Example:\n  star-collect --resources-file=resources.json\n  with [{\"id\":\"F\",\"url\":\"http://frontend.stars:80/status\"}] in it"
 )]
 pub(crate) struct Args {
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
+    /// Address to listen on; :: is all, of IPv6 and IPv4
+    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "::", value_parser = cli::address)]
     http_address: IpAddr,
     /// Port to listen on
     #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9001)]

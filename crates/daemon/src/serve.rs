@@ -364,6 +364,22 @@ fn health(shutdown: CancellationToken) -> Router {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn every_address_is_of_both_families_and_an_explicit_one_is_itself() {
+        let reached = async |listener: &TcpListener, host: &str| {
+            let port = listener.local_addr().unwrap().port();
+            TcpStream::connect((host, port)).await.is_ok()
+        };
+        let any = bind((Ipv6Addr::UNSPECIFIED, 0).into()).unwrap();
+        assert!(reached(&any, "127.0.0.1").await);
+        if any.local_addr().unwrap().is_ipv4() {
+            return eprintln!("skipped: this machine has no IPv6");
+        }
+        assert!(reached(&any, "::1").await);
+        let v4 = bind((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
+        assert!(reached(&v4, "127.0.0.1").await && !reached(&v4, "::1").await);
+    }
+
     #[test]
     fn a_port_that_needs_a_privilege_names_the_three_cures() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
