@@ -11,6 +11,7 @@ use star_daemon::check::Guard;
 use star_daemon::cli;
 use star_daemon::telemetry::LogArgs;
 
+use crate::http::base_path::BasePath;
 use crate::resource::{self, Entry};
 
 /// Fetches the probes' status and serves it as a live graph.
@@ -36,9 +37,12 @@ pub(crate) struct Args {
     /// Resources to start with: a file with a JSON array of {"id":…,"url":…}
     #[arg(long, value_name = "PATH", env = "STAR_RESOURCES_FILE")]
     resources_file: Option<PathBuf>,
-    /// Let those who send the token in this file change the resources from afar ("Authorization: Bearer …")
+    /// Let those who send the token in this file change the resources, and nobody else ("Authorization: Bearer …")
     #[arg(long, value_name = "PATH", env = "STAR_ADMIN_TOKEN_FILE")]
     admin_token_file: Option<PathBuf>,
+    /// Path under which a proxy that does not strip it serves the page, such as /stars
+    #[arg(long, value_name = "PATH", env = "STAR_BASE_PATH")]
+    base_path: Option<BasePath>,
     /// Fetch from link-local and metadata addresses, too
     #[arg(long, env = "STAR_ALLOW_LINK_LOCAL", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     allow_link_local: bool,
@@ -55,8 +59,10 @@ pub struct Config {
     pub interval: Duration,
     /// How long a fetch may take; at most the interval.
     pub timeout: Duration,
-    /// Where the token is with which resources may be changed from afar.
+    /// Where the token is with which alone resources may be changed; without one, only this machine may.
     pub admin_token_file: Option<PathBuf>,
+    /// Where a proxy serves us, beside where we are.
+    pub base_path: Option<BasePath>,
 }
 
 impl Args {
@@ -73,6 +79,7 @@ impl Args {
             timeout_seconds,
             resources_file,
             admin_token_file,
+            base_path,
             allow_link_local,
             logs,
         } = self;
@@ -85,7 +92,7 @@ impl Args {
             crate::http::admin::token(path).with_context(|| format!("--admin-token-file={}", path.display()))?;
         }
         let guard = if allow_link_local { Guard::Open } else { Guard::NoLinkLocal };
-        let config = Config { resources, interval, timeout, admin_token_file };
+        let config = Config { resources, interval, timeout, admin_token_file, base_path };
         Ok((config, guard, SocketAddr::new(http_address, http_port), logs))
     }
 }

@@ -1,7 +1,6 @@
 //! Who reaches whom, as snapshots that share what did not change between them.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use star_wire::resource::{Resource, ResourcesBody};
 use star_wire::response::{Response, ResponsesBody};
 
 /// Everything that the collector knows at one moment.
+#[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) seq: u64,
     pub(crate) at: Timestamp,
@@ -21,16 +21,6 @@ pub(crate) struct Snapshot {
     /// One for each resource, in the order of `names`, which begins with the resources.
     pub(crate) rows: Vec<Arc<Row>>,
     pub(crate) responses: Vec<Option<Arc<Response>>>,
-    rendered: OnceLock<Bytes>,
-}
-
-impl Clone for Snapshot {
-    /// Shares all but what was rendered from it.
-    fn clone(&self) -> Self {
-        let Self { seq, at, names, rows, responses, rendered: _ } = self;
-        let (names, rows, responses) = (Arc::clone(names), rows.clone(), responses.clone());
-        Self { seq: *seq, at: *at, names, rows, responses, rendered: OnceLock::new() }
-    }
 }
 
 /// What names a node.
@@ -54,9 +44,15 @@ pub(crate) enum Difference {
     Patch(Patch),
 }
 
+/// How many changes of a node or an edge a patch tells.
+pub(crate) fn size(Patch { nodes, rows, edges, .. }: &Patch) -> usize {
+    let rows = rows.iter().map(|row| row.edges.len()).sum::<usize>();
+    nodes.len() + rows + edges.iter().map(|row| row.changed.len()).sum::<usize>()
+}
+
 impl Snapshot {
     pub(crate) fn new(at: Timestamp) -> Self {
-        Self { seq: 0, at, names: Arc::default(), rows: Vec::new(), responses: Vec::new(), rendered: OnceLock::new() }
+        Self { seq: 0, at, names: Arc::default(), rows: Vec::new(), responses: Vec::new() }
     }
 
     /// The same, without what only the present is asked for.
@@ -84,14 +80,11 @@ impl Snapshot {
         ResourcesBody { resources: self.resources().map(resource).collect() }
     }
 
-    /// `GET /responses`, rendered once for each snapshot.
-    pub(crate) fn responses_body(&self) -> Bytes {
-        let render = || {
-            let ids = self.resources().map(|name| name.id.to_string());
-            let responses = ids.zip(self.responses.iter().map(|response| response.as_deref().cloned()));
-            render(&ResponsesBody { responses: responses.collect::<BTreeMap<_, _>>() })
-        };
-        self.rendered.get_or_init(render).clone()
+    /// `GET /responses`.
+    pub(crate) fn responses_body(&self) -> ResponsesBody {
+        let ids = self.resources().map(|name| name.id.to_string());
+        let responses = ids.zip(self.responses.iter().map(|response| response.as_deref().cloned()));
+        ResponsesBody { responses: responses.collect() }
     }
 
     fn node(&self, index: usize, name: &Name) -> Node {

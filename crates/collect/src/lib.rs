@@ -32,6 +32,7 @@ use crate::collector::{Collector, Polling};
 use crate::history::Bounds;
 
 pub use crate::args::Config;
+pub use crate::http::base_path::BasePath;
 pub use crate::resource::{Entry, Invalid};
 
 /// Commands that wait: each has a request of its own, which waits too.
@@ -62,13 +63,14 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Config { resources, interval, timeout, admin_token_file } = config;
+    let Config { resources, interval, timeout, admin_token_file, base_path } = config;
     let checker = Arc::new(checker);
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (mut collector, latest) = Collector::new(Polling { checker, interval, timeout }, Bounds::default());
     let mut tasks = JoinSet::new();
     collector.begin(resources);
     tasks.spawn(collector.run(inbox));
-    let app = http::router(latest, commands, admin_token_file, shutdown.clone());
-    supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
+    let limits = Limits::default();
+    let app = http::router(latest, commands, admin_token_file, base_path, &limits, shutdown.clone());
+    supervise::supervise(tasks, serve::serve(listener, app, limits, shutdown)).await
 }
