@@ -1,18 +1,19 @@
 //! The one task that owns what the collector knows: reports and commands in, snapshots out.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use star_daemon::check::Checker;
-use star_daemon::poll;
+use star_daemon::{poll, room};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::graph::Snapshot;
 use crate::history::{Bounds, History};
-use crate::peer::{Directory, Peer, Report};
+use crate::peer::{Directory, MAX_BODY, Peer, Report};
 use crate::resource::{Entry, MAX_RESOURCES};
 use crate::roster::{Change, Roster};
 
@@ -54,6 +55,7 @@ pub(crate) struct Collector {
     started: u64,
     reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
     directory: Arc<Mutex<Directory>>,
+    body_limit: Arc<AtomicUsize>,
 }
 
 impl Collector {
@@ -64,8 +66,10 @@ impl Collector {
         let history = History::new(Arc::clone(&first), bounds);
         let (latest, receiver) = watch::channel(first);
         let (pollers, running, reports) = (JoinSet::new(), HashMap::new(), mpsc::channel(REPORTS));
-        let directory = Arc::default();
-        (Self { polling, roster, history, latest, pollers, running, started: 0, reports, directory }, receiver)
+        let (directory, body_limit) = (Arc::default(), Arc::new(AtomicUsize::new(MAX_BODY)));
+        let state =
+            Self { polling, roster, history, latest, pollers, running, started: 0, reports, directory, body_limit };
+        (state, receiver)
     }
 
     /// Fetches these from now on. Before anything is served, so that no answer lacks them.
@@ -134,7 +138,8 @@ impl Collector {
         self.started += 1;
         let Polling { checker, interval, timeout } = &self.polling;
         let (checker, reports) = (Arc::clone(checker), self.reports.0.clone());
-        let peer = Peer::new(self.started, entry.url.clone(), *timeout, checker, reports, Arc::clone(&self.directory));
+        let (directory, body_limit) = (Arc::clone(&self.directory), Arc::clone(&self.body_limit));
+        let peer = Peer::new(self.started, entry.url.clone(), *timeout, checker, reports, directory, body_limit);
         self.running.insert(self.started, self.pollers.spawn(poll::poll(peer, first, *interval)));
         if let Some(before) = self.roster.put(entry, self.started) {
             self.stop(before);
@@ -153,7 +158,10 @@ impl Collector {
         match change {
             Change::Nothing => return,
             Change::Row => {}
-            Change::Links => self.roster.relink(),
+            Change::Links => {
+                self.roster.relink();
+                self.body_limit.store(room::share(self.roster.len(), MAX_BODY), Ordering::Relaxed);
+            }
         }
         let before = Arc::clone(&self.latest.borrow());
         let mut next = self.roster.state().clone();

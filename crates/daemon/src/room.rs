@@ -54,6 +54,15 @@ impl Room {
     }
 }
 
+/// How many bytes of `count` texts that others send may be kept or read at once, each: a quarter of the memory, shared out.
+pub fn share(count: usize, at_most: usize) -> usize {
+    share_of(memory_limit().unwrap_or(u64::MAX), count, at_most)
+}
+
+fn share_of(memory: u64, count: usize, at_most: usize) -> usize {
+    usize::try_from(memory / 4).unwrap_or(usize::MAX).checked_div(count).map_or(at_most, |share| share.min(at_most))
+}
+
 /// The memory that this process's cgroup may use, if that is limited: of version 2 or 1, as a container sees it or by its
 /// path (cgroups(7)).
 fn memory_limit() -> Option<u64> {
@@ -102,5 +111,13 @@ mod tests {
         let Room { connections, bodies, .. } = Room::of(1 << 20, 64 << 20);
         assert_eq!((connections, bodies), (512, 8 << 20));
         assert_eq!(Room::of(1 << 20, u64::MAX).connections, MAX_CONNECTIONS);
+    }
+
+    #[test]
+    fn what_many_send_has_a_quarter_of_the_memory_together() {
+        assert_eq!(share_of(64 << 20, 300, 8 << 20) * 300 >> 20, 15);
+        assert_eq!(share_of(64 << 20, 1, 8 << 20), 8 << 20);
+        assert_eq!(share_of(u64::MAX, 10_000, 8 << 20), 8 << 20);
+        assert_eq!(share_of(64 << 20, 0, 8 << 20), 8 << 20);
     }
 }
