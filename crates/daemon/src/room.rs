@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_many_send_has_a_quarter_of_the_memory_together() {
-        assert_eq!(share_of(64 << 20, 300, 8 << 20) * 300 >> 20, 15);
+        assert_eq!((share_of(64 << 20, 300, 8 << 20) * 300) >> 20, 15);
         assert_eq!(share_of(64 << 20, 1, 8 << 20), 8 << 20);
         assert_eq!(share_of(u64::MAX, 10_000, 8 << 20), 8 << 20);
         assert_eq!(share_of(64 << 20, 0, 8 << 20), 8 << 20);
