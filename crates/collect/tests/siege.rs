@@ -39,6 +39,7 @@ async fn besieged(name: &str, hostile: usize, time: Duration, interval: &str) ->
     let args = [
         format!("--resources-file={}", file.display()),
         format!("--http-request-seconds={interval}"),
+        format!("--timeout-seconds={interval}"),
         format!("--http-port={}", address.port()),
         "--log-level=warn".to_owned(),
     ];
