@@ -16,7 +16,7 @@ lint:
 	cargo clippy --workspace --all-targets --features star-fuzz/targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-test-rust:
+test-rust: tools
 	cargo test --workspace --locked
 
 # The page's modules alone, their types, then the page in a browser on the real daemons.

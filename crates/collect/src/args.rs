@@ -13,6 +13,7 @@ use star_daemon::cli;
 use star_daemon::follow::Followed;
 use star_daemon::telemetry::LogArgs;
 
+use crate::http::base_path::BasePath;
 use crate::journal::StateFile;
 use crate::resource::{self, Entry};
 
@@ -24,8 +25,8 @@ use crate::resource::{self, Entry};
     after_help = "Example:\n  star-collect --resources-file=resources.json\n  with [{\"id\":\"F\",\"url\":\"http://frontend.stars:80/status\"}] in it"
 )]
 pub(crate) struct Args {
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
+    /// Address to listen on; :: is all, of IPv6 and IPv4
+    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "::", value_parser = cli::address)]
     http_address: IpAddr,
     /// Port to listen on
     #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9001)]
@@ -42,9 +43,12 @@ pub(crate) struct Args {
     /// Keep what requests change, and the last hour of history, in this file, so that a restart forgets neither
     #[arg(long, value_name = "PATH", env = "STAR_STATE_FILE")]
     state_file: Option<PathBuf>,
-    /// Let those who send the token in this file change the resources from afar ("Authorization: Bearer …")
+    /// Let those who send the token in this file change the resources, and nobody else ("Authorization: Bearer …")
     #[arg(long, value_name = "PATH", env = "STAR_ADMIN_TOKEN_FILE")]
     admin_token_file: Option<PathBuf>,
+    /// Path under which a proxy that does not strip it serves the page, such as /stars
+    #[arg(long, value_name = "PATH", env = "STAR_BASE_PATH")]
+    base_path: Option<BasePath>,
     /// Fetch from link-local and metadata addresses, too
     #[arg(long, env = "STAR_ALLOW_LINK_LOCAL", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     allow_link_local: bool,
@@ -65,8 +69,10 @@ pub struct Config {
     pub interval: Duration,
     /// How long a fetch may take; at most the interval.
     pub timeout: Duration,
-    /// Where the token is with which resources may be changed from afar.
+    /// Where the token is with which alone resources may be changed; without one, only this machine may.
     pub admin_token_file: Option<PathBuf>,
+    /// Where a proxy serves us, beside where we are.
+    pub base_path: Option<BasePath>,
 }
 
 impl Args {
@@ -84,6 +90,7 @@ impl Args {
             resources_file,
             state_file,
             admin_token_file,
+            base_path,
             allow_link_local,
             logs,
         } = self;
@@ -103,7 +110,7 @@ impl Args {
         };
         let state_file =
             state_file.map(|path| StateFile::open(&path).map_err(|error| unusable(&path, error))).transpose()?;
-        let config = Config { resources, resources_file, state_file, interval, timeout, admin_token_file };
+        let config = Config { resources, resources_file, state_file, interval, timeout, admin_token_file, base_path };
         Ok((config, guard, SocketAddr::new(http_address, http_port), logs))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use star_daemon::check::Checker;
-use star_daemon::poll;
 use star_daemon::pulse::uptime;
+use star_daemon::{poll, room};
 use star_wire::gap::Gap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -20,7 +21,7 @@ use crate::graph::Snapshot;
 use crate::history::{Bounds, History};
 use crate::journal::{Amendment, Record};
 use crate::keeper::Keeper;
-use crate::peer::{Directory, Peer, Report};
+use crate::peer::{Directory, MAX_BODY, Peer, Report};
 use crate::resource::{Entry, MAX_RESOURCES};
 use crate::roster::{Change, Roster};
 use crate::wanted::Wanted;
@@ -103,6 +104,7 @@ pub(crate) struct Collector {
     keeper: Option<Keeper>,
     /// In the order asked for, so that of two about one resource the later counts.
     amending: FuturesOrdered<Amending>,
+    body_limit: Arc<AtomicUsize>,
 }
 
 impl Collector {
@@ -142,6 +144,7 @@ impl Collector {
             wanted: Wanted::default(),
             keeper,
             amending: FuturesOrdered::new(),
+            body_limit: Arc::new(AtomicUsize::new(MAX_BODY)),
         };
         collector.wanted.follow(file);
         for record in records {
@@ -270,7 +273,8 @@ impl Collector {
         self.started += 1;
         let Polling { checker, interval, timeout } = &self.polling;
         let (checker, reports) = (Arc::clone(checker), self.reports.0.clone());
-        let peer = Peer::new(self.started, entry.url.clone(), *timeout, checker, reports, Arc::clone(&self.directory));
+        let (directory, body_limit) = (Arc::clone(&self.directory), Arc::clone(&self.body_limit));
+        let peer = Peer::new(self.started, entry.url.clone(), *timeout, checker, reports, directory, body_limit);
         self.running.insert(self.started, self.pollers.spawn(poll::poll(peer, first, *interval)));
         if let Some(before) = self.roster.put(entry, self.started) {
             self.stop(before);
@@ -289,7 +293,10 @@ impl Collector {
         match change {
             Change::Nothing => return,
             Change::Row => {}
-            Change::Links => self.roster.relink(),
+            Change::Links => {
+                self.roster.relink();
+                self.body_limit.store(room::share(self.roster.len(), MAX_BODY), Ordering::Relaxed);
+            }
         }
         let before = Arc::clone(&self.latest.borrow());
         let mut next = self.roster.state().clone();

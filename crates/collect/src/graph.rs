@@ -1,7 +1,6 @@
 //! Who reaches whom, as snapshots that share what did not change between them.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,6 +15,7 @@ use star_wire::resource::{Resource, ResourcesBody};
 use star_wire::response::{Response, ResponsesBody};
 
 /// Everything that the collector knows at one moment.
+#[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) seq: u64,
     pub(crate) at: Timestamp,
@@ -26,7 +26,6 @@ pub(crate) struct Snapshot {
     pub(crate) responses: Vec<Option<Arc<Response>>>,
     /// Oldest first.
     notes: Arc<[Note]>,
-    rendered: OnceLock<Bytes>,
 }
 
 /// How many notes are remembered: whoever was told the state before them learns of them all.
@@ -40,15 +39,6 @@ pub(crate) struct Note {
     /// The resource whose probe stood still; none if we did.
     source: Option<Arc<str>>,
     gap: Gap,
-}
-
-impl Clone for Snapshot {
-    /// Shares all but what was rendered from it.
-    fn clone(&self) -> Self {
-        let Self { seq, at, names, rows, responses, notes, rendered: _ } = self;
-        let (names, rows, responses, notes) = (Arc::clone(names), rows.clone(), responses.clone(), Arc::clone(notes));
-        Self { seq: *seq, at: *at, names, rows, responses, notes, rendered: OnceLock::new() }
-    }
 }
 
 /// What names a node.
@@ -72,10 +62,16 @@ pub(crate) enum Difference {
     Patch(Patch),
 }
 
+/// How many changes of a node or an edge a patch tells.
+pub(crate) fn size(Patch { nodes, rows, edges, gaps, .. }: &Patch) -> usize {
+    let rows = rows.iter().map(|row| row.edges.len()).sum::<usize>();
+    nodes.len() + gaps.len() + rows + edges.iter().map(|row| row.changed.len()).sum::<usize>()
+}
+
 impl Snapshot {
     pub(crate) fn new(at: Timestamp) -> Self {
         let (names, rows, responses, notes) = (Arc::default(), Vec::new(), Vec::new(), Arc::default());
-        Self { seq: 0, at, names, rows, responses, notes, rendered: OnceLock::new() }
+        Self { seq: 0, at, names, rows, responses, notes }
     }
 
     /// The state that follows `before`, with what was noted meanwhile.
@@ -136,14 +132,11 @@ impl Snapshot {
         ResourcesBody { resources: self.resources().map(resource).collect() }
     }
 
-    /// `GET /responses`, rendered once for each snapshot.
-    pub(crate) fn responses_body(&self) -> Bytes {
-        let render = || {
-            let ids = self.resources().map(|name| name.id.to_string());
-            let responses = ids.zip(self.responses.iter().map(|response| response.as_deref().cloned()));
-            render(&ResponsesBody { responses: responses.collect::<BTreeMap<_, _>>() })
-        };
-        self.rendered.get_or_init(render).clone()
+    /// `GET /responses`.
+    pub(crate) fn responses_body(&self) -> ResponsesBody {
+        let ids = self.resources().map(|name| name.id.to_string());
+        let responses = ids.zip(self.responses.iter().map(|response| response.as_deref().cloned()));
+        ResponsesBody { responses: responses.collect() }
     }
 
     fn node(&self, index: usize, name: &Name) -> Node {

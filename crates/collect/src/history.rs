@@ -7,7 +7,7 @@ use std::time::Duration;
 use star_wire::Timestamp;
 use star_wire::event::{Event, History as WireHistory, Patch};
 
-use crate::graph::{Difference, Snapshot};
+use crate::graph::{Difference, Snapshot, size};
 use crate::journal::Record;
 
 /// What is kept at most.
@@ -62,13 +62,7 @@ impl Entry {
     fn weight(&self) -> usize {
         match self {
             Self::Snapshot(snapshot) => snapshot.size(),
-            Self::Patch(patch) => {
-                let rows = patch.rows.iter().map(|row| row.edges.len()).sum::<usize>();
-                patch.nodes.len()
-                    + patch.gaps.len()
-                    + rows
-                    + patch.edges.iter().map(|row| row.changed.len()).sum::<usize>()
-            }
+            Self::Patch(patch) => size(patch),
         }
     }
 }

@@ -37,6 +37,7 @@ use crate::history::Bounds;
 use crate::keeper::Keeper;
 
 pub use crate::args::Config;
+pub use crate::http::base_path::BasePath;
 pub use crate::journal::StateFile;
 #[cfg(feature = "fuzzing")]
 pub use crate::peer::read_status;
@@ -70,7 +71,7 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Config { resources, resources_file, state_file, interval, timeout, admin_token_file } = config;
+    let Config { resources, resources_file, state_file, interval, timeout, admin_token_file, base_path } = config;
     let pulse = checker.pulse();
     checker.prepare(resources.iter().map(|entry| &entry.url)).await;
     let checker = Arc::new(checker);
@@ -96,6 +97,7 @@ pub async fn run(
             while commands.send(Command::Follow(file.changed(resource::read_again).await)).await.is_ok() {}
         });
     }
-    let app = http::router(latest, commands, admin_token_file, shutdown.clone());
-    supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
+    let limits = Limits::default();
+    let app = http::router(latest, commands, admin_token_file, base_path, &limits, shutdown.clone());
+    supervise::supervise(tasks, serve::serve(listener, app, limits, shutdown)).await
 }

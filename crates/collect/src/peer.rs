@@ -1,6 +1,7 @@
 //! One poller for each resource: fetches its status, held by the peer until there is news where the peer can.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 const WAIT: Duration = Duration::from_secs(1);
 
 /// A status of 10,000 targets with their reasons is 3 MB.
-const MAX_BODY: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// How much is told of why a body is no status: the advice behind it has room, too.
 const MAX_CAUSE: usize = 300;
@@ -108,6 +109,8 @@ pub(crate) struct Peer {
     sampled: Instant,
     /// Shared by all pollers; locked for as long as it takes to read one list.
     directory: Arc<Mutex<Directory>>,
+    /// How long a body may be now: what there is room for is shared by all.
+    body_limit: Arc<AtomicUsize>,
 }
 
 impl Peer {
@@ -118,8 +121,9 @@ impl Peer {
         checker: Arc<Checker>,
         reports: Sender<Report>,
         directory: Arc<Mutex<Directory>>,
+        body_limit: Arc<AtomicUsize>,
     ) -> Self {
-        Self { poller, url, timeout, checker, reports, etag: None, sampled: Instant::now(), directory }
+        Self { poller, url, timeout, checker, reports, etag: None, sampled: Instant::now(), directory, body_limit }
     }
 
     fn ask(&self) -> Ask {
@@ -130,7 +134,7 @@ impl Peer {
             headers.push((IF_NONE_MATCH, etag.clone()));
             wait = WAIT;
         }
-        Ask { timeout: self.timeout, wait, headers, body_limit: Some(MAX_BODY) }
+        Ask { timeout: self.timeout, wait, headers, body_limit: Some(self.body_limit.load(Ordering::Relaxed)) }
     }
 
     fn content(&mut self, answer: &Answer) -> Content {

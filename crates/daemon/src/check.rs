@@ -24,9 +24,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use star_wire::Timestamp;
 use star_wire::observation::{Observation, Reason, State};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::pulse::Pulse;
+use crate::room::Room;
 use crate::target::{Host, TargetUrl};
 use crate::text::{MAX_MESSAGE, plain};
 use bounded::Bounded;
@@ -162,12 +164,15 @@ pub struct Checker {
     guard: Guard,
     tls: tls::Tls,
     pulse: Arc<Pulse>,
+    /// How many more checks may run: each needs files, and serving needs the others.
+    room: Semaphore,
 }
 
 impl Checker {
     /// A checker that asks `resolver` for addresses and connects to those that `guard` lets pass.
     pub fn new(resolver: Resolver, guard: Guard) -> Self {
-        Self { resolver, guard, tls: tls::Tls::default(), pulse: Arc::default() }
+        let room = Semaphore::new(Room::of_this_process().checks);
+        Self { resolver, guard, tls: tls::Tls::default(), pulse: Arc::default(), room }
     }
 
     /// What tells whether this process ran during a check. Without [`Pulse::run`] only lateness at a check's end does.
@@ -209,6 +214,10 @@ impl Checker {
 
     async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Answer, Failure> {
         // Not a matter of the target's, and so before its time begins.
+        let _room = match timeout(ask.timeout, self.room.acquire()).await {
+            Ok(room) => room,
+            Err(_) => return Err(Failure::new(Reason::LocalError, FULL)),
+        };
         let tls = if target.tls { Some(self.tls.connector().await?) } else { None };
         let mut lap = Instant::now();
         let deadline = lap + ask.timeout;
@@ -252,6 +261,9 @@ impl Checker {
         Ok(answer)
     }
 }
+
+const FULL: &str =
+    "as many checks run as this machine's limit of open files has room for: raise it, or check less often";
 
 /// For how long this process may stand still in a check, and how late it may notice the end of one. Longer, and a time-out
 /// is no verdict on the target.

@@ -1,5 +1,6 @@
 //! From arguments to a running process, and to its exit code.
 
+mod address;
 mod failure;
 mod interval;
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Error, Parser};
 
+pub use address::address;
 pub use failure::{Unquoted, usage};
 pub use interval::{seconds, timeout};
 

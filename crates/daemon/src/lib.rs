@@ -9,6 +9,7 @@
 //! | [`text`] | somebody else's text, bounded |
 //! | [`poll`] | when the next check starts |
 //! | [`serve`] | HTTP to anybody, within bounds |
+//! | [`room`] | open files and memory, shared out between serving and checking |
 //! | `capability` | the right to listen on a low port without root |
 //! | [`cli`] | arguments to a running process, and its last line when it fails |
 //! | [`echo`] | what a check over UDP asks for, and what answers it |
@@ -25,6 +26,7 @@ pub mod follow;
 pub mod poll;
 pub mod process;
 pub mod pulse;
+pub mod room;
 pub mod serve;
 pub mod supervise;
 pub mod target;

@@ -32,8 +32,8 @@ pub(crate) struct Args {
     /// The same from a file, one a line or separated by commas: one argument has room for 128 KiB only
     #[arg(long, value_name = "PATH", env = "STAR_URLS_FILE", conflicts_with = "urls", value_parser = urls_file)]
     urls_file: Option<Urls>,
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
+    /// Address to listen on; :: is all, of IPv6 and IPv4
+    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "::", value_parser = cli::address)]
     http_address: IpAddr,
     /// Port to listen on
     #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9000)]
@@ -144,7 +144,7 @@ mod tests {
             "--urls=http://frontend.stars:80/status,http://backend.stars:6379/status,http://client.client:9000/status",
         ])
         .unwrap();
-        assert_eq!(listen.to_string(), "0.0.0.0:80");
+        assert_eq!(listen.to_string(), "[::]:80");
         assert_eq!((config.interval, config.timeout), (Duration::from_secs(1), Duration::from_secs(1)));
         let urls: Vec<_> = config.targets.iter().map(TargetUrl::as_str).collect();
         assert_eq!(
@@ -163,8 +163,8 @@ mod tests {
 
     #[test]
     fn the_originals_defaults_and_addresses_hold() {
-        assert_eq!(config(&["--urls="]).unwrap().1.to_string(), "0.0.0.0:9000");
-        assert_eq!(config(&["--urls=", "--http-address=::1"]).unwrap().1.to_string(), "[::1]:9000");
+        assert_eq!(config(&["--urls="]).unwrap().1.to_string(), "[::]:9000");
+        assert_eq!(config(&["--urls=", "--http-address=[::1]"]).unwrap().1.to_string(), "[::1]:9000");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use star_daemon::check::{Ask, Check, Checker, Guard, Millis, Resolver};
 use star_daemon::cli;
-use star_daemon::serve::raise_open_file_limit;
+use star_daemon::room::raise_open_file_limit;
 use star_daemon::target::TargetUrl;
 
 use crate::args::{CheckArgs, targets};

@@ -71,6 +71,7 @@ pub async fn run(
     for poller in poller::pollers(targets, interval, timeout, &checker, &results) {
         tasks.spawn(poller);
     }
-    let app = http::router(latest, shutdown.clone());
-    supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
+    let limits = Limits::default();
+    let app = http::router(latest, &limits, shutdown.clone());
+    supervise::supervise(tasks, serve::serve(listener, app, limits, shutdown)).await
 }

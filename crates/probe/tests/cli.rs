@@ -14,6 +14,7 @@ use star_wire::observation::State;
 use star_wire::status::StatusBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 const PROBE: &str = env!("CARGO_BIN_EXE_star-probe");
 
@@ -209,4 +210,41 @@ async fn check_tells_each_phase_and_whether_all_are_reachable() {
     let (good, bad) =
         (end.stdout.find("  reachable in"), end.stdout.find("unreachable (connection_refused): 127.0.0.1:1"));
     assert!(good.is_some() && good < bad, "in the order given: {}", end.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_few_files_health_is_answered_though_checks_and_clients_want_all_of_them() {
+    let silent = Fixture::start(async |stream| {
+        let _open = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let urls = vec![silent.url(); 100].join(",");
+    let limited = ["-c", "ulimit -n 64; exec \"$0\" \"$@\"", PROBE, &format!("--urls={urls}")];
+    let mut probe = Process::start("sh", &limited, &[]);
+    let address = probe.address();
+    let mut clients = Vec::new();
+    for number in 0..100 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = match number % 3 {
+            0 => "GET /status HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\nPrefer: wait=60\r\n\r\n",
+            1 => "GET /status HTTP/1.1\r\n",
+            _ => "",
+        };
+        let _ = client.write_all(request.as_bytes()).await;
+        clients.push(client);
+        if number % 5 == 0 {
+            for path in ["healthz", "readyz"] {
+                let answer = timeout(Duration::from_secs(5), reqwest::get(format!("http://{address}/{path}"))).await;
+                assert_eq!(answer.unwrap().unwrap().status(), 200, "with {number} clients");
+            }
+        }
+    }
+    // And checks go on, as far as there is room.
+    let asked = silent.arrivals().len();
+    until(async || silent.arrivals().len(), |count| *count > asked + 2).await;
+    probe.signal(Signal::TERM);
+    let end = probe.end();
+    assert!(end.stderr.matches("could not be accepted").count() <= 1, "{}", end.stderr);
+    assert_eq!(end.code, Some(0));
 }

@@ -1,11 +1,16 @@
 //! The page: a few files that are part of this program.
 
-use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use std::sync::Arc;
 
-use super::App;
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
+
+use super::rendering::Representation;
+use super::{App, Problem};
 
 /// The page needs nothing from outside and runs nothing but its own files.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -20,11 +25,8 @@ pub(super) fn router() -> Router<App> {
     macro_rules! files {
         ($($name:literal: $kind:expr),* $(,)?) => {
             Router::new()
-                .route("/", get(async || file(HTML, include_str!("../../ui/index.html"))))
-                $(.route(
-                    concat!("/ui/", $name),
-                    get(async || file($kind, include_str!(concat!("../../ui/", $name)))),
-                ))*
+                .route("/", file(HTML, include_str!("../../ui/index.html")))
+                $(.route(concat!("/ui/", $name), file($kind, include_str!(concat!("../../ui/", $name)))))*
         };
     }
     files! {
@@ -60,13 +62,11 @@ pub(super) fn router() -> Router<App> {
     }
 }
 
-fn file(kind: &'static str, content: &'static str) -> Response {
-    let headers = [
-        (CONTENT_TYPE, kind),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "no-referrer"),
-        // A new collector brings a new page.
-        (CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, content).into_response()
+fn file(kind: &'static str, content: &'static str) -> MethodRouter<App> {
+    let file = Arc::new(Representation::new(kind, Bytes::from_static(content.as_bytes())));
+    get(async move |headers: HeaderMap| -> Result<Response, Problem> {
+        // A new collector brings a new page: none is kept, as of all that we answer.
+        let fields = [(CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "no-referrer")];
+        Ok((fields, file.answer(&headers).await?).into_response())
+    })
 }
