@@ -10,6 +10,7 @@ mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod kept;
 mod resolve;
 mod tls;
 
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use star_wire::Timestamp;
 use star_wire::observation::{Observation, Reason, State};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -36,6 +38,7 @@ use connect::Race;
 use resolve::Addresses;
 
 pub use guard::Guard;
+pub use kept::Kept;
 pub use resolve::Resolver;
 
 /// What a check asks for, and how long it may take.
@@ -219,15 +222,36 @@ impl Checker {
             Err(_) => return Err(Failure::new(Reason::LocalError, FULL)),
         };
         let tls = if target.tls { Some(self.tls.connector().await?) } else { None };
-        let mut lap = Instant::now();
-        let deadline = lap + ask.timeout;
+        let deadline = Instant::now() + ask.timeout;
         let response_deadline = deadline + ask.wait;
         let time = Millis(ask.timeout);
-        let mut take_lap = || {
-            let now = Instant::now();
-            now - std::mem::replace(&mut lap, now)
-        };
+        let stream = self.connect(target, deadline, time, phases).await?;
+        let mut lap = Instant::now();
+        let (stream, allowance) = Bounded::new(stream, response_deadline);
 
+        let (head_at, answer) = if let Some(connector) = tls {
+            let handshake = within(deadline, tls::handshake(&self.tls, &connector, &target.host, stream)).await;
+            let stream = handshake.map_err(|late| late.means(|| tls::no_answer(phases, time)))??;
+            let handshaken = Instant::now();
+            phases.tls = Some(handshaken - lap);
+            lap = handshaken;
+            exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
+        } else {
+            exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
+        };
+        phases.response = Some(head_at - lap);
+        Ok(answer)
+    }
+
+    /// A connection of its own to `target`, before any TLS.
+    async fn connect(
+        &self,
+        target: &TargetUrl,
+        deadline: Instant,
+        time: Millis,
+        phases: &mut Phases,
+    ) -> Result<TcpStream, Failure> {
+        let mut began = Instant::now();
         let lookup;
         let addresses = match &target.host {
             Host::Address(address) => Addresses::only(vec![*address]),
@@ -237,7 +261,8 @@ impl Checker {
                     Ok(resolved) => resolved.map_err(|problem| problem.at(name, time))?,
                     Err(late) => return Err(late.means(|| lookup.problem().at(name, time))),
                 };
-                phases.dns = Some(take_lap());
+                phases.dns = Some(began.elapsed());
+                began = Instant::now();
                 addresses
             }
         };
@@ -246,19 +271,8 @@ impl Checker {
         let connected = within(deadline, race.run(addresses, phases)).await;
         let connected = connected.map_err(|late| late.means(|| race.failure(time)))?;
         let stream = connected.ok_or_else(|| race.failure(time))?;
-        phases.connect = Some(take_lap());
-        let (stream, allowance) = Bounded::new(stream, response_deadline);
-
-        let (head_at, answer) = if let Some(connector) = tls {
-            let handshake = within(deadline, tls::handshake(&self.tls, &connector, &target.host, stream)).await;
-            let stream = handshake.map_err(|late| late.means(|| tls::no_answer(phases, time)))??;
-            phases.tls = Some(take_lap());
-            exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
-        } else {
-            exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
-        };
-        phases.response = Some(head_at - lap);
-        Ok(answer)
+        phases.connect = Some(began.elapsed());
+        Ok(stream)
     }
 }
 
@@ -281,7 +295,11 @@ struct Late {
 impl Late {
     /// The peer's `silence`, or else our own fault.
     fn means(self, silence: impl FnOnce() -> Failure) -> Failure {
-        if self.noticed_after < STALL { silence() } else { Failure::stood_still() }
+        if self.is_ours() { Failure::stood_still() } else { silence() }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.noticed_after >= STALL
     }
 }
 

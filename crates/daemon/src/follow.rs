@@ -16,7 +16,7 @@ use tokio::time::sleep;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A file, and what was read of it last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Followed {
     path: Arc<Path>,
     read: Version,

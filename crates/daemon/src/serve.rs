@@ -14,8 +14,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 use axum::Router;
 use axum::extract::ConnectInfo;
-use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, SERVER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use hyper::body::Incoming;
@@ -135,6 +135,14 @@ fn not_listening(address: SocketAddr, error: io::Error) -> anyhow::Error {
     };
     let (ip, port) = (address.ip(), address.port());
     anyhow!("cannot listen on --http-address={ip} --http-port={port}: {error}; {cure}")
+}
+
+/// What star's daemons call themselves in each answer.
+const NAME: &str = concat!("star/", env!("CARGO_PKG_VERSION"));
+
+/// Whether an answer with these headers is one of star's: such a peer does not mind a connection that is kept.
+pub fn is_star(headers: &axum::http::HeaderMap) -> bool {
+    headers.get(SERVER).is_some_and(|name| name.as_bytes().starts_with(b"star/"))
 }
 
 /// Serves `app` until `shutdown`, then ends event streams and idle connections, and waits for the rest, bounded by
@@ -318,7 +326,12 @@ impl Connection {
             asked.asked();
             request.extensions_mut().insert(ConnectInfo(peer));
             let (answering, under_way, pace) = (app.clone().call(request), Arc::clone(&under_way), Arc::clone(&asked));
-            async { answering.await.map(|response| response.map(|body| Sent::new(body, under_way, pace))) }
+            async {
+                let mut answered = answering.await?;
+                // By this, a peer knows that a connection may be kept here.
+                answered.headers_mut().insert(SERVER, HeaderValue::from_static(NAME));
+                Ok::<_, Infallible>(answered.map(|body| Sent::new(body, under_way, pace)))
+            }
         });
         let stream = Paced { stream, pace: Arc::clone(&pace) };
         let mut serving = pin!(

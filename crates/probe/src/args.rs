@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use star_daemon::cli::{self, Unquoted};
+use star_daemon::follow::Followed;
 use star_daemon::target::TargetUrl;
 use star_daemon::telemetry::LogArgs;
 
@@ -29,9 +31,9 @@ pub(crate) struct Args {
     // Nor does --help show what the environment has: it may hold a password.
     #[arg(long, env = "STAR_URLS", hide_env_values = true, required_unless_present = "urls_file", value_parser = urls)]
     urls: Option<Urls>,
-    /// The same from a file, one a line or separated by commas: one argument has room for 128 KiB only
-    #[arg(long, value_name = "PATH", env = "STAR_URLS_FILE", conflicts_with = "urls", value_parser = urls_file)]
-    urls_file: Option<Urls>,
+    /// The same from a file, one a line or separated by commas, read again when it changes
+    #[arg(long, value_name = "PATH", env = "STAR_URLS_FILE", conflicts_with = "urls", value_parser = UrlsFile::open)]
+    urls_file: Option<UrlsFile>,
     /// Address to listen on; :: is all, of IPv6 and IPv4
     #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "::", value_parser = cli::address)]
     http_address: IpAddr,
@@ -44,8 +46,23 @@ pub(crate) struct Args {
     /// Seconds that a check may take, at most the interval [default: 1, or the interval if that is less]
     #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", value_parser = cli::seconds)]
     timeout_seconds: Option<Duration>,
+    /// Keep a connection to each target, too, and tell what it still does: to targets that are star's, or to all
+    #[arg(long, value_name = "WHOM", env = "STAR_KEPT", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "star")]
+    kept: Keep,
     #[command(flatten)]
     logs: LogArgs,
+}
+
+/// To whom connections are kept.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Keep {
+    /// To nobody
+    #[default]
+    None,
+    /// To targets that say in their answers that they are star's
+    Star,
+    /// To all targets; a server that is not made for idle connections may suffer from it
+    All,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,12 +87,16 @@ pub(crate) struct CheckArgs {
 /// What the probe is to do.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What to check, in this order.
+    /// What to check at first, in this order.
     pub targets: Vec<TargetUrl>,
+    /// Where that stands: what to check follows the file.
+    pub urls_file: Option<Followed>,
     /// Between two checks of a target.
     pub interval: Duration,
     /// How long a check may take; at most the interval.
     pub timeout: Duration,
+    /// To whom connections are kept, beside the checks.
+    pub kept: Keep,
 }
 
 #[derive(Clone, Debug)]
@@ -98,11 +119,28 @@ fn urls(text: &str) -> Result<Urls, Unquoted> {
     }
 }
 
-fn urls_file(path: &str) -> Result<Urls, Box<dyn Error + Send + Sync>> {
+/// A file of URLs, and what stands in it now.
+#[derive(Clone, Debug)]
+struct UrlsFile(Followed, Urls);
+
+impl UrlsFile {
+    fn open(path: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        // Before it is read: no change is missed.
+        let file = Followed::new(path.into());
+        let urls = read(file.path())?;
+        Ok(Self(file, Urls(urls)))
+    }
+}
+
+/// Reads a file of URLs.
+pub(crate) fn read(path: &Path) -> Result<Vec<TargetUrl>, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot be read ({error}); name a file that can"))?;
     // Editors on Windows put a byte-order mark there.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    urls(&text.lines().collect::<Vec<_>>().join(",")).map_err(|Unquoted(problem)| problem.into())
+    match urls(&text.lines().collect::<Vec<_>>().join(",")) {
+        Ok(Urls(urls)) => Ok(urls),
+        Err(Unquoted(problem)) => Err(problem),
+    }
 }
 
 impl Args {
@@ -120,11 +158,13 @@ impl Args {
             http_port,
             http_probe_seconds: interval,
             timeout_seconds,
+            kept,
             logs,
         } = self;
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
-        let targets = urls.or(urls_file).map_or_else(Vec::new, |Urls(urls)| urls);
-        Ok((Config { targets, interval, timeout }, SocketAddr::new(http_address, http_port), logs))
+        let (urls_file, listed) = urls_file.map(|UrlsFile(file, urls)| (file, urls)).unzip();
+        let targets = urls.or(listed).map_or_else(Vec::new, |Urls(urls)| urls);
+        Ok((Config { targets, urls_file, interval, timeout, kept }, SocketAddr::new(http_address, http_port), logs))
     }
 }
 

@@ -248,3 +248,30 @@ async fn with_few_files_health_is_answered_though_checks_and_clients_want_all_of
     assert!(end.stderr.matches("could not be accepted").count() <= 1, "{}", end.stderr);
     assert_eq!(end.code, Some(0));
 }
+
+#[tokio::test]
+async fn a_file_of_urls_is_followed_and_what_stays_in_it_goes_on_as_it_was() {
+    let (first, second) = (Fixture::answering(OK).await, Fixture::answering(OK).await);
+    let path = folder("followed").join("urls");
+    fs::write(&path, format!("{}\n{}\n", first.url(), "127.0.0.1:1")).unwrap();
+    let (urls, log) = (format!("--urls-file={}", path.display()), path.with_extension("log"));
+    let logfile = format!("--logfile={}", log.display());
+    let _probe = Process::start(PROBE, &[&urls, &logfile, "--http-probe-seconds=0.2"], &[]);
+    let told = async || fs::read_to_string(&log).unwrap_or_default();
+    let lines = until(told, |lines| lines.lines().any(|line| address(line).is_some())).await;
+    let address = lines.lines().find_map(address).unwrap();
+    let status = async || {
+        let body: StatusBody = reqwest::get(format!("http://{address}/status")).await.unwrap().json().await.unwrap();
+        body.status.targets
+    };
+    let before = until(status, |targets| targets.iter().all(|target| target.observation.since.is_some())).await;
+    fs::write(&path, format!("{}\n{}\n", second.url(), first.url())).unwrap();
+    let after = until(status, |targets| {
+        targets.iter().all(|target| target.reachable) && targets.len() == 2 && targets[0].url == second.url()
+    })
+    .await;
+    assert_eq!((&after[1].url, after[1].observation.since), (&first.url(), before[0].observation.since));
+    fs::write(&path, "ftp://a/").unwrap();
+    until(told, |lines| lines.contains("cannot be used") && lines.contains("give an http")).await;
+    assert_eq!(status().await.len(), 2);
+}

@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::ext::on_informational;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
@@ -49,16 +49,7 @@ where
         Failure::new(Reason::ResponseTimeout, format!("connected, but {what} came within {time}"))
     };
     allowance.renew();
-    let (mut sender, connection) = http1::Builder::new()
-        .max_header_size(MAX_BYTES)
-        .max_headers(MAX_HEADERS)
-        // It is a response all the same, and so the target is reachable.
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .ignore_invalid_headers_in_responses(true)
-        .handshake::<_, Empty<Bytes>>(AskFirst { stream: TokioIo::new(stream), asked: false })
-        .await
-        .map_err(|error| failure(&error))?;
+    let (mut sender, connection) = open(stream).await?;
     // The connection makes progress only while it is polled; it lives and ends with this function.
     let mut connection = pin!(connection);
 
@@ -114,12 +105,31 @@ where
     Ok((head_at, Answer { status: head.status, headers: head.headers, body }))
 }
 
+/// A connection for requests; it makes progress only while its second half is polled.
+pub(super) async fn open<S>(
+    stream: S,
+) -> Result<(SendRequest<Empty<Bytes>>, Connection<AskFirst<S>, Empty<Bytes>>), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    http1::Builder::new()
+        .max_header_size(MAX_BYTES)
+        .max_headers(MAX_HEADERS)
+        // It is a response all the same, and so the target is reachable.
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .handshake(AskFirst { stream: TokioIo::new(stream), asked: false })
+        .await
+        .map_err(|error| failure(&error))
+}
+
 /// A connection on which the request goes first, and which is dropped rather than shut down.
 ///
 /// hyper would take an answer that came before the request for a fault. It would also shut the connection down when the
 /// whole response has come: if the peer has done so already, the peer is left in TIME_WAIT; but dropped without that, the
 /// connection is closed by reset (see `connect`).
-struct AskFirst<S> {
+pub(super) struct AskFirst<S> {
     stream: TokioIo<S>,
     asked: bool,
 }
@@ -152,14 +162,22 @@ impl<S: AsyncWrite + Unpin> Write for AskFirst<S> {
 }
 
 fn request(target: &TargetUrl, ask: &Ask) -> Request<Empty<Bytes>> {
+    let mut request = head(target);
+    *request.method_mut() = Method::GET;
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    request.headers_mut().extend(ask.headers.iter().cloned());
+    request
+}
+
+/// A HEAD for the target, on a connection that stays.
+pub(super) fn head(target: &TargetUrl) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
+    *request.method_mut() = Method::HEAD;
     *request.uri_mut() = target.path.clone().into();
     let headers = request.headers_mut();
     headers.insert(HOST, target.host_header.clone());
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("star/", env!("CARGO_PKG_VERSION"))));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.extend(ask.headers.iter().cloned());
     request
 }
 
