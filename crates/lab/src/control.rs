@@ -33,13 +33,19 @@ pub(crate) enum Request {
     /// Make the cluster hold what the files say.
     Apply { files: Vec<File>, namespace: Option<String> },
     /// Remove from the cluster what the files name.
-    Delete { files: Vec<File>, namespace: Option<String> },
-    /// Remove objects by name.
-    DeleteNamed { kind: Kind, names: Vec<String>, namespace: String },
-    /// List objects: those of these names, or all. Of all namespaces if none is given.
-    Get { kind: Kind, names: Vec<String>, namespace: Option<String>, output: Output },
-    /// Tell all of objects: those of these names, or all.
-    Describe { kind: Kind, names: Vec<String>, namespace: String },
+    Delete { files: Vec<File>, namespace: Option<String>, ignore_not_found: bool },
+    /// Remove objects that are named as for `kubectl`.
+    DeleteNamed { args: Vec<String>, selector: Option<String>, namespace: String, ignore_not_found: bool },
+    /// List objects. Of all namespaces if none is given.
+    Get {
+        args: Vec<String>,
+        selector: Option<String>,
+        namespace: Option<String>,
+        output: Output,
+        ignore_not_found: bool,
+    },
+    /// Tell all of objects.
+    Describe { args: Vec<String>, selector: Option<String>, namespace: String },
     /// Where a container's log is.
     Log { pod: String, container: Option<String>, namespace: String },
     /// Run a program of a pod's image in it, and tell what it says.
@@ -53,19 +59,6 @@ pub(crate) enum Request {
 /// A file's path and what it holds.
 pub(crate) type File = (Arc<str>, String);
 
-/// What an object is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
-pub(crate) enum Kind {
-    #[value(name = "pods", aliases = ["pod", "po"])]
-    Pods,
-    #[value(name = "svc", aliases = ["services", "service"])]
-    Services,
-    #[value(name = "netpol", aliases = ["networkpolicies", "networkpolicy"])]
-    NetworkPolicies,
-    #[value(name = "ns", aliases = ["namespaces", "namespace"])]
-    Namespaces,
-}
-
 /// How objects are listed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 pub(crate) enum Output {
@@ -74,6 +67,7 @@ pub(crate) enum Output {
     Short,
     Wide,
     Json,
+    Yaml,
     Name,
 }
 

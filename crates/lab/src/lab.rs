@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, pending, select_all};
+use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 use star_netpol::manifest::{self, Object};
 use tokio::net::UnixListener;
@@ -123,7 +124,7 @@ impl Lab {
         servers.spawn(control::serve(UnixListener::from_std(control)?, sender));
         let mut lab = Self {
             folder,
-            cluster: Cluster::new(files),
+            cluster: Cluster::new(files, Timestamp::now()),
             fabric: Fabric::new().await?,
             filter: Netfilter::open().context("this kernel has no nf_tables")?,
             pods: BTreeMap::new(),
@@ -241,8 +242,7 @@ impl Lab {
             }
         };
         let mut answer = Answer::default();
-        self.delete(&gone, None, &mut answer);
-        self.apply(objects, None, &mut answer);
+        self.follow_source(gone, objects, None, true, &mut answer);
         if let Err(error) = self.reconcile().await {
             answer.refused.push(format!("error: {error:#}"));
         }

@@ -24,7 +24,8 @@
 //! | `args` | the command line |
 //! | `control` | what a second terminal says to a running lab |
 //! | `client` | the second terminal |
-//! | `listing`, `describe` | how objects are shown |
+//! | `query` | what a command is about |
+//! | `listing`, `yaml`, `describe` | how objects are shown |
 //! | `walk` | the five steps |
 
 mod args;
@@ -45,8 +46,10 @@ mod nft;
 mod pod;
 mod process;
 mod publish;
+mod query;
 mod service;
 mod walk;
+mod yaml;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,16 +1,21 @@
-//! `get`: objects as tables and JSON, in `kubectl`'s columns.
+//! `get`: objects in `kubectl`'s columns, and as JSON and YAML.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
+use star_netpol::node::{self, Entry, Node, Scalar};
+use star_netpol::selector::Labels;
 use star_netpol::service::ServicePort;
 use star_netpol::workload::Workload;
 
-use crate::cluster::{Cluster, Key, Namespace, PodObject, PolicyObject, ServiceObject};
-use crate::control::{Answer, Kind, Output};
+use crate::cluster::{Cluster, Key, Kind, Namespace, PodObject, PolicyObject, ServiceObject, WorkloadObject, texts};
+use crate::control::{Answer, Output};
 use crate::pod::Pod;
 use crate::publish::Published;
+use crate::query::Query;
+use crate::yaml;
 
 /// What can be listed.
 pub(crate) struct View<'a> {
@@ -21,96 +26,164 @@ pub(crate) struct View<'a> {
 
 /// An object to be listed.
 struct Row {
+    kind: Kind,
     namespace: String,
     name: String,
+    labels: Labels,
     /// After the name: those of every listing, then those of `-o wide`.
     columns: Vec<String>,
     wide: Vec<String>,
     json: Value,
 }
 
-/// Lists objects of a kind into `answer`: those of `names`, or all.
+/// The headers of a kind's columns: those of every listing, then those of `-o wide`.
+fn headers(kind: Kind) -> (&'static [&'static str], &'static [&'static str]) {
+    const IMAGES: &[&str] = &["CONTAINERS", "IMAGES", "SELECTOR"];
+    match kind {
+        Kind::Pod => (&["READY", "STATUS", "RESTARTS", "AGE"], &["IP", "NODE", "NOMINATED NODE", "READINESS GATES"]),
+        Kind::Service => (&["TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE"], &["SELECTOR"]),
+        Kind::NetworkPolicy => (&["POD-SELECTOR", "AGE"], &[]),
+        Kind::Namespace => (&["STATUS", "AGE"], &[]),
+        Kind::Deployment => (&["READY", "UP-TO-DATE", "AVAILABLE", "AGE"], IMAGES),
+        Kind::StatefulSet => (&["READY", "AGE"], &["CONTAINERS", "IMAGES"]),
+        Kind::DaemonSet => {
+            (&["DESIRED", "CURRENT", "READY", "UP-TO-DATE", "AVAILABLE", "NODE SELECTOR", "AGE"], IMAGES)
+        }
+        Kind::ReplicaSet | Kind::ReplicationController => (&["DESIRED", "CURRENT", "READY", "AGE"], IMAGES),
+        Kind::Job | Kind::CronJob => (&["PODS", "AGE"], IMAGES),
+    }
+}
+
+/// Lists the objects that `query` is about into `answer`; those of all namespaces if none is given.
 pub(crate) fn get(
     view: &View<'_>,
-    kind: Kind,
-    names: &[String],
+    query: Query,
     namespace: Option<&str>,
     output: Output,
+    ignore_not_found: bool,
     answer: &mut Answer,
 ) {
-    let (plural, columns, wide): (&str, &[&str], &[&str]) = match kind {
-        Kind::Pods => {
-            let wide = ["IP", "NODE", "NOMINATED NODE", "READINESS GATES"].as_slice();
-            ("pods", &["READY", "STATUS", "RESTARTS", "AGE"], wide)
-        }
-        Kind::Services => ("services", &["TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE"], &["SELECTOR"]),
-        Kind::NetworkPolicies => ("networkpolicies.networking.k8s.io", &["POD-SELECTOR", "AGE"], &[]),
-        Kind::Namespaces => ("namespaces", &["STATUS", "AGE"], &[]),
-    };
-    let mut rows = view.rows(kind);
-    if let Some(namespace) = namespace.filter(|_| kind != Kind::Namespaces) {
-        rows.retain(|row| row.namespace == namespace);
-    }
-    if !names.is_empty() {
-        for name in names.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
-            answer.refused.push(format!("Error from server (NotFound): {plural} {name:?} not found"));
-        }
-        rows.retain(|row| names.contains(&row.name));
-    }
-    if output == Output::Json {
-        let mut items: Vec<_> = rows.into_iter().map(|row| row.json).collect();
-        let json = match (names, items.pop()) {
-            ([_], Some(only)) => only,
-            (_, last) => {
-                json!({"apiVersion": "v1", "kind": "List", "items": items.into_iter().chain(last).collect::<Vec<_>>()})
+    let (rows, only) = match query {
+        Query::Named(objects) => {
+            let Some(namespace) = namespace.or(objects.iter().all(|(kind, _)| !kind.is_namespaced()).then_some(""))
+            else {
+                let refused = "error: a resource cannot be retrieved by name across all namespaces";
+                answer.refused.push(refused.to_owned());
+                return;
+            };
+            let only = objects.len() == 1;
+            let mut found = Vec::new();
+            for (kind, name) in objects {
+                let is = |row: &Row| row.name == name && (!kind.is_namespaced() || row.namespace == namespace);
+                match view.rows(kind).into_iter().find(is) {
+                    Some(row) => found.push(row),
+                    None if ignore_not_found => {}
+                    None => answer.refused.push(not_found(&kind.plural(), &name)),
+                }
             }
-        };
-        answer.told = format!("{json:#}\n");
-        return;
-    }
-    if rows.is_empty() {
-        if names.is_empty() {
-            let within = namespace.map(|namespace| format!(" in {namespace} namespace")).unwrap_or_default();
-            answer.warned.push(format!("No resources found{within}."));
+            (found, only)
         }
-        return;
-    }
-    if output == Output::Name {
-        let singular = match kind {
-            Kind::Pods => "pod",
-            Kind::Services => "service",
-            Kind::NetworkPolicies => "networkpolicy.networking.k8s.io",
-            Kind::Namespaces => "namespace",
-        };
-        answer.told = rows.iter().map(|row| format!("{singular}/{}\n", row.name)).collect();
-        return;
-    }
-    let everywhere = namespace.is_none() && kind != Kind::Namespaces;
-    let wide = if output == Output::Wide { wide } else { &[] };
-    let header = everywhere.then_some("NAMESPACE").into_iter().chain(["NAME"]);
-    let header = header.chain(columns.iter().copied()).chain(wide.iter().copied()).map(str::to_owned).collect();
-    let line = |row: Row| {
-        let start = everywhere.then_some(row.namespace).into_iter().chain([row.name]);
-        start.chain(row.columns).chain(row.wide.into_iter().take(wide.len())).collect()
+        Query::Every(kinds, selector) => {
+            let of = |kind: Kind| {
+                let mut rows = view.rows(kind);
+                rows.retain(|row| {
+                    let within = !kind.is_namespaced() || namespace.is_none_or(|namespace| row.namespace == namespace);
+                    within && selector.matches(&row.labels)
+                });
+                rows
+            };
+            let rows: Vec<_> = kinds.iter().flat_map(|kind| of(*kind)).collect();
+            if rows.is_empty() && !ignore_not_found && matches!(output, Output::Short | Output::Wide) {
+                answer.warned.push(match namespace {
+                    Some(namespace) if kinds.iter().all(|kind| kind.is_namespaced()) => {
+                        format!("No resources found in {namespace} namespace.")
+                    }
+                    _ => "No resources found".to_owned(),
+                });
+            }
+            (rows, false)
+        }
     };
-    answer.told = table(std::iter::once(header).chain(rows.into_iter().map(line)).collect());
+    answer.told = match output {
+        Output::Name => rows.iter().map(|row| format!("{}/{}\n", row.kind.singular(), row.name)).collect(),
+        Output::Json | Output::Yaml => {
+            let mut items: Vec<_> = rows.into_iter().map(|row| row.json).collect();
+            if items.is_empty() && (only || ignore_not_found) {
+                return;
+            }
+            let told = match only {
+                true => items.remove(0),
+                false => {
+                    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
+                }
+            };
+            match output {
+                Output::Yaml => yaml::document(&told),
+                _ => indented(&told) + "\n",
+            }
+        }
+        Output::Short | Output::Wide => tables(rows, namespace.is_none(), output == Output::Wide),
+    };
+}
+
+/// What `kubectl` says of an object that is not there.
+pub(crate) fn not_found(plural: &str, name: &str) -> String {
+    format!("Error from server (NotFound): {plural} {name:?} not found")
+}
+
+/// A table for each kind, with an empty line between two of them.
+fn tables(rows: Vec<Row>, everywhere: bool, is_wide: bool) -> String {
+    let several = rows.windows(2).any(|pair| pair[0].kind != pair[1].kind);
+    let mut groups: Vec<Vec<Row>> = Vec::new();
+    for row in rows {
+        match groups.last_mut().filter(|group| group.last().is_some_and(|last| last.kind == row.kind)) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    let one = |group: Vec<Row>| {
+        let kind = group[0].kind;
+        let (columns, wide) = headers(kind);
+        let wide = if is_wide { wide } else { &[] };
+        let with_namespace = everywhere && kind.is_namespaced();
+        let header = with_namespace.then_some("NAMESPACE").into_iter().chain(["NAME"]);
+        let header = header.chain(columns.iter().copied()).chain(wide.iter().copied()).map(str::to_owned).collect();
+        let line = |row: Row| {
+            let name = if several { format!("{}/{}", kind.singular(), row.name) } else { row.name };
+            let start = with_namespace.then_some(row.namespace).into_iter().chain([name]);
+            start.chain(row.columns).chain(row.wide.into_iter().take(wide.len())).collect()
+        };
+        table(std::iter::once(header).chain(group.into_iter().map(line)).collect())
+    };
+    groups.into_iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// JSON as `kubectl` indents it.
+fn indented(value: &Value) -> String {
+    let mut out = Vec::new();
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut out, serde_json::ser::PrettyFormatter::with_indent(b"    "));
+    value.serialize(&mut serializer).expect("a value has no key that is no text");
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 impl View<'_> {
     fn rows(&self, kind: Kind) -> Vec<Row> {
         let now = Timestamp::now();
         let mut rows: Vec<_> = match kind {
-            Kind::Pods => self.cluster.pods().map(|(workload, pod)| self.pod(workload, pod, now)).collect(),
-            Kind::Services => {
-                self.cluster.services.iter().map(|(key, object)| self.service(key, object, now)).collect()
-            }
-            Kind::NetworkPolicies => self
+            Kind::Pod => self.cluster.pods().map(|(workload, pod)| self.pod(workload, pod, now)).collect(),
+            Kind::Service => self.cluster.services.iter().map(|(key, object)| self.service(key, object, now)).collect(),
+            Kind::NetworkPolicy => self
                 .cluster
                 .policies
                 .iter()
                 .map(|((namespace, name), object)| policy(namespace, name, object, now))
                 .collect(),
-            Kind::Namespaces => self.cluster.namespaces.iter().map(|(name, object)| space(name, object, now)).collect(),
+            Kind::Namespace => self.cluster.namespaces.iter().map(|(name, object)| space(name, object, now)).collect(),
+            kind => {
+                let of = self.cluster.workloads.values().filter(|object| object.workload.kind == kind.name());
+                of.map(|object| self.workload(kind, object, now)).collect()
+            }
         };
         rows.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         rows
@@ -140,10 +213,15 @@ impl View<'_> {
             "Pending" => "Pending",
             _ => "Failed",
         };
-        let owner = json!({"kind": workload.kind, "name": workload.name});
+        let mut metadata = metadata(&spec.namespace, &spec.name, &spec.labels, *created);
+        if workload.kind != "Pod" {
+            metadata["ownerReferences"] = json!([{"kind": workload.kind, "name": workload.name}]);
+        }
         Row {
+            kind: Kind::Pod,
             namespace: spec.namespace.clone(),
             name: spec.name.clone(),
+            labels: spec.labels.clone(),
             columns: vec![
                 format!("{ready}/{}", spec.containers.len()),
                 status.to_owned(),
@@ -154,13 +232,7 @@ impl View<'_> {
             json: json!({
                 "apiVersion": "v1",
                 "kind": "Pod",
-                "metadata": {
-                    "name": spec.name,
-                    "namespace": spec.namespace,
-                    "labels": spec.labels,
-                    "creationTimestamp": second(*created),
-                    "ownerReferences": if workload.kind == "Pod" { json!([]) } else { json!([owner]) },
-                },
+                "metadata": metadata,
                 "spec": {"nodeName": "star-lab", "containers": images},
                 "status": {"phase": phase, "podIP": spec.address, "podIPs": [{"ip": spec.address}], "containerStatuses": statuses},
             }),
@@ -168,7 +240,7 @@ impl View<'_> {
     }
 
     fn service(&self, key: &Key, object: &ServiceObject, now: Timestamp) -> Row {
-        let ServiceObject { service, address, created, .. } = object;
+        let ServiceObject { service, address, labels, created, .. } = object;
         let outside = |port: &ServicePort| self.published.iter().find(|published| published.is_of(key, port.port));
         let external = match service.kind.as_str() {
             "LoadBalancer" => {
@@ -202,19 +274,111 @@ impl View<'_> {
             })
             .collect();
         Row {
+            kind: Kind::Service,
             namespace: key.0.clone(),
             name: key.1.clone(),
+            labels: labels.clone(),
             columns: vec![service.kind.clone(), cluster_ip.clone(), external, or_none(ports), age(*created, now)],
             wide: vec![or_none(selector)],
             json: json!({
                 "apiVersion": "v1",
                 "kind": "Service",
-                "metadata": {"name": key.1, "namespace": key.0, "creationTimestamp": second(*created)},
+                "metadata": metadata(&key.0, &key.1, labels, *created),
                 "spec": {"type": service.kind, "clusterIP": cluster_ip, "selector": service.selector, "ports": targets},
                 "status": {"loadBalancer": {"ingress": ingress}},
             }),
         }
     }
+
+    fn workload(&self, kind: Kind, object: &WorkloadObject, now: Timestamp) -> Row {
+        let WorkloadObject { workload, pods, node, created, .. } = object;
+        let wanted = object.replicas();
+        let ready = pods.iter().filter(|pod| self.pods.get(&pod.spec.key()).is_some_and(Pod::is_ready)).count();
+        let age = age(*created, now);
+        let counts = |counts: &[usize]| counts.iter().map(usize::to_string).collect::<Vec<_>>();
+        let mut columns = match kind {
+            Kind::Deployment => [vec![format!("{ready}/{wanted}")], counts(&[pods.len(), ready])].concat(),
+            Kind::StatefulSet => vec![format!("{ready}/{wanted}")],
+            Kind::DaemonSet => {
+                let counted = counts(&[wanted, pods.len(), ready, pods.len(), ready]);
+                [counted, vec!["<none>".to_owned()]].concat()
+            }
+            Kind::ReplicaSet | Kind::ReplicationController => counts(&[wanted, pods.len(), ready]),
+            _ => counts(&[pods.len()]),
+        };
+        columns.push(age);
+        let containers = workload.template.at_path(&["spec", "containers"]).map(Node::items).unwrap_or_default();
+        let each = |field: &str| {
+            let texts = containers.iter().filter_map(|container| container.get(field)?.text());
+            or_none(texts.map(str::to_owned).collect())
+        };
+        let metadata_labels = texts(node, "labels");
+        let mut json = value(node);
+        json["metadata"]["namespace"] = workload.namespace.clone().into();
+        json["metadata"]["creationTimestamp"] = second(*created).into();
+        json["status"] = match kind {
+            Kind::DaemonSet => {
+                json!({"desiredNumberScheduled": wanted, "currentNumberScheduled": pods.len(), "numberReady": ready})
+            }
+            _ => json!({"replicas": pods.len(), "readyReplicas": ready, "availableReplicas": ready}),
+        };
+        Row {
+            kind,
+            namespace: workload.namespace.clone(),
+            name: workload.name.clone(),
+            labels: metadata_labels,
+            columns,
+            wide: vec![each("name"), each("image"), selector(node)],
+            json,
+        }
+    }
+}
+
+/// A workload's selector, in one line.
+fn selector(node: &Node) -> String {
+    let Some(selector) = node.at_path(&["spec", "selector"]) else { return "<none>".to_owned() };
+    let equal = |entries: &[Entry]| {
+        let pair = |entry: &Entry| format!("{}={}", entry.key, entry.value.text().unwrap_or_default());
+        entries.iter().map(pair).collect::<Vec<_>>()
+    };
+    let mut told = match (selector.get("matchLabels"), selector.get("matchExpressions")) {
+        // A ReplicationController's selector is labels alone.
+        (None, None) => equal(selector.entries()),
+        (labels, _) => equal(labels.map(Node::entries).unwrap_or_default()),
+    };
+    for expression in selector.get("matchExpressions").map(Node::items).unwrap_or_default() {
+        let text = |field: &str| expression.get(field).and_then(Node::text).unwrap_or_default();
+        let values: Vec<_> =
+            expression.get("values").map(Node::items).unwrap_or_default().iter().filter_map(Node::text).collect();
+        told.push(match text("operator") {
+            "Exists" => text("key").to_owned(),
+            "DoesNotExist" => format!("!{}", text("key")),
+            operator => format!("{} {} ({})", text("key"), operator.to_lowercase(), values.join(",")),
+        });
+    }
+    or_none(told)
+}
+
+/// An object as it was written.
+fn value(node: &Node) -> Value {
+    match &node.value {
+        node::Value::Scalar(_, Scalar::Null) => Value::Null,
+        node::Value::Scalar(_, Scalar::Bool) => node.is_true().into(),
+        node::Value::Scalar(_, Scalar::Integer(number)) => (*number).into(),
+        node::Value::Scalar(text, Scalar::Float) => text.parse::<f64>().map_or_else(|_| json!(text), Value::from),
+        node::Value::Scalar(text, Scalar::String) => json!(text),
+        node::Value::Sequence(items) => items.iter().map(value).collect(),
+        node::Value::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), value(&entry.value))).collect(),
+    }
+}
+
+/// An object's metadata: without labels where there are none, as the API has it.
+fn metadata(namespace: &str, name: &str, labels: &Labels, created: Timestamp) -> Value {
+    let mut metadata = json!({"name": name, "namespace": namespace, "creationTimestamp": second(created)});
+    if !labels.is_empty() {
+        metadata["labels"] = json!(labels);
+    }
+    metadata
 }
 
 fn policy(namespace: &str, name: &str, object: &PolicyObject, now: Timestamp) -> Row {
@@ -231,14 +395,17 @@ fn policy(namespace: &str, name: &str, object: &PolicyObject, now: Timestamp) ->
         }
     }
     let columns = vec![selector, age(*created, now)];
-    Row { namespace: namespace.to_owned(), name: name.to_owned(), columns, wide: Vec::new(), json }
+    let (namespace, name) = (namespace.to_owned(), name.to_owned());
+    Row { kind: Kind::NetworkPolicy, namespace, name, labels: labels.clone(), columns, wide: Vec::new(), json }
 }
 
 fn space(name: &str, Namespace { labels, created }: &Namespace, now: Timestamp) -> Row {
     let metadata = json!({"name": name, "labels": labels, "creationTimestamp": second(*created)});
     Row {
+        kind: Kind::Namespace,
         namespace: String::new(),
         name: name.to_owned(),
+        labels: labels.clone(),
         columns: vec!["Active".to_owned(), age(*created, now)],
         wide: Vec::new(),
         json: json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "status": {"phase": "Active"}}),

@@ -20,6 +20,8 @@ use crate::service;
 pub(crate) struct Spec {
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// Which of all pods that there have been: one that is made anew may have the old one's name and address.
+    pub(crate) number: u64,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) address: Ipv4Addr,
     pub(crate) containers: Vec<Container>,
@@ -64,7 +66,7 @@ impl Pod {
     ///
     /// When a file cannot be written, or a process not be started.
     pub(crate) fn start(spec: &Spec, wire: Arc<Wire>, folder: &Path) -> anyhow::Result<Self> {
-        let Spec { namespace, name, labels: _, address, containers } = spec;
+        let Spec { namespace, name, number: _, labels: _, address, containers } = spec;
         let folder = folder.join("pods").join(namespace).join(name);
         let write = |file: &str, text: String| {
             fs::write(folder.join(file), text).with_context(|| format!("{}/{file} cannot be written", folder.display()))

@@ -5,16 +5,18 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use jiff::Timestamp;
 use star_netpol::manifest::{self, Object};
 use star_netpol::workload::Workload;
 use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::Lab;
-use crate::cluster;
-use crate::control::{Answer, File, Kind, Request};
+use crate::cluster::{self, Change, Kind, Outcome};
+use crate::control::{Answer, File, Request};
 use crate::pod::Pod;
 use crate::process::Process;
+use crate::query::Query;
 use crate::{describe, image, listing};
 
 /// How long a program that is run on request may take: nobody could end it.
@@ -29,34 +31,34 @@ impl Lab {
                 self.apply(objects, namespace.as_deref(), &mut answer);
                 self.reconcile().await
             }
-            Request::Delete { files, namespace } => {
+            Request::Delete { files, namespace, ignore_not_found } => {
                 let objects = parsed(files, &mut answer);
-                self.delete(&objects, namespace.as_deref(), &mut answer);
+                self.delete(objects, namespace.as_deref(), ignore_not_found, &mut answer);
                 self.reconcile().await
             }
-            Request::DeleteNamed { kind, names, namespace } => {
-                let (kind, group, resource) = match kind {
-                    Kind::Pods => ("Pod", "", "pod"),
-                    Kind::Services => ("Service", "", "service"),
-                    Kind::NetworkPolicies => ("NetworkPolicy", "networking.k8s.io", "networkpolicy.networking.k8s.io"),
-                    Kind::Namespaces => ("Namespace", "", "namespace"),
-                };
-                for name in names {
-                    match self.cluster.delete(kind, group, &namespace, &name) {
-                        Ok(()) => answer.told += &format!("{resource} {name:?} deleted\n"),
-                        Err(refused) => answer.refused.push(refused),
+            Request::DeleteNamed { args, selector, namespace, ignore_not_found } => {
+                match Query::parse(&args, selector.as_deref()) {
+                    // Whoever means all says so.
+                    Ok(Query::Every(..)) if selector.is_none() => {
+                        Err(anyhow!("resource(s) were provided, but no name was specified"))
                     }
+                    Ok(query) => {
+                        self.delete_named(query, &namespace, ignore_not_found, &mut answer);
+                        self.reconcile().await
+                    }
+                    Err(refused) => Err(anyhow!(refused)),
                 }
-                self.reconcile().await
             }
-            Request::Get { kind, names, namespace, output } => {
+            Request::Get { args, selector, namespace, output, ignore_not_found } => {
                 let view = listing::View { cluster: &self.cluster, pods: &self.pods, published: &self.published };
-                listing::get(&view, kind, &names, namespace.as_deref(), output, &mut answer);
-                Ok(())
+                let get = |query| {
+                    listing::get(&view, query, namespace.as_deref(), output, ignore_not_found, &mut answer);
+                };
+                Query::parse(&args, selector.as_deref()).map(get).map_err(|refused| anyhow!(refused))
             }
-            Request::Describe { kind, names, namespace } => {
-                describe::describe(&self.cluster, kind, &names, &namespace, &mut answer);
-                Ok(())
+            Request::Describe { args, selector, namespace } => {
+                let describe = |query| describe::describe(&self.cluster, query, &namespace, &mut answer);
+                Query::parse(&args, selector.as_deref()).map(describe).map_err(|refused| anyhow!(refused))
             }
             Request::Log { pod, container, namespace } => {
                 match self.container(&namespace, &pod, container.as_deref()) {
@@ -83,25 +85,92 @@ impl Lab {
     }
 
     /// Applies objects, what others need first.
-    pub(super) fn apply(&mut self, mut objects: Vec<Object>, namespace: Option<&str>, answer: &mut Answer) {
-        objects.sort_by_key(cluster::rank);
-        for object in &objects {
-            // In a folder there are other documents, too.
-            if object.api_version.is_empty() {
-                answer.warned.push(format!("Warning: passed over a {}", object.kind));
-                continue;
-            }
-            if let Some(refused) = mismatch(object, namespace) {
-                answer.refused.push(refused);
-                continue;
-            }
-            match self.cluster.apply(object, namespace.unwrap_or("default")) {
-                Ok((outcome, warnings)) => {
-                    answer.warned.extend(self.uncut(object, namespace));
-                    answer.warned.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
-                    answer.told += &format!("{}/{} {}\n", cluster::resource(object), object.name, outcome.name());
+    pub(super) fn apply(&mut self, objects: Vec<Object>, namespace: Option<&str>, answer: &mut Answer) {
+        self.follow_source(Vec::new(), objects, namespace, false, answer);
+    }
+
+    /// Removes objects, what others need last.
+    fn delete(&mut self, objects: Vec<Object>, namespace: Option<&str>, ignore_not_found: bool, answer: &mut Answer) {
+        self.follow_source(objects, Vec::new(), namespace, ignore_not_found, answer);
+    }
+
+    /// Removes the objects that are `gone` from a source, applies those that it has, and tells what became of each.
+    pub(super) fn follow_source(
+        &mut self,
+        gone: Vec<Object>,
+        mut objects: Vec<Object>,
+        namespace: Option<&str>,
+        ignore_not_found: bool,
+        answer: &mut Answer,
+    ) {
+        // In a folder there are other documents, too.
+        for document in objects.extract_if(.., |object| object.api_version.is_empty()) {
+            answer.warned.push(format!("Warning: passed over a {}", document.kind));
+        }
+        let mut fitting = |objects: Vec<Object>| -> Vec<Object> {
+            let (fit, refused): (Vec<_>, Vec<_>) =
+                objects.into_iter().partition(|object| mismatch(object, namespace).is_none());
+            answer.refused.extend(refused.iter().filter_map(|object| mismatch(object, namespace)));
+            fit
+        };
+        let (gone, objects) = (fitting(gone), fitting(objects));
+        let within = namespace.unwrap_or("default");
+        for (object, change) in self.cluster.reset(&gone, &objects, within, Timestamp::now()) {
+            let singular = cluster::singular(object);
+            let Change { outcome, warnings } = match change {
+                Ok(change) => change,
+                Err(refused) => {
+                    answer.refused.extend(refused);
+                    continue;
                 }
-                Err(refused) => answer.refused.extend(refused),
+            };
+            answer.warned.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
+            match outcome {
+                Outcome::Deleted => {
+                    let namespace = object.namespace.as_deref().unwrap_or(within);
+                    answer.told += &deleted(&singular, &object.name, (object.kind != "Namespace").then_some(namespace));
+                }
+                Outcome::NotFound if ignore_not_found => {}
+                Outcome::NotFound => {
+                    let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+                    let plural = Kind::of(&object.kind).map_or_else(
+                        || cluster::grouped(&format!("{}s", object.kind.to_lowercase()), group),
+                        Kind::plural,
+                    );
+                    answer.refused.push(listing::not_found(&plural, &object.name));
+                }
+                outcome => answer.told += &format!("{singular}/{} {}\n", object.name, outcome.name()),
+            }
+        }
+        answer.warned.extend(objects.iter().filter_map(|object| self.uncut(object, namespace)));
+    }
+
+    /// Removes the objects that `query` is about.
+    fn delete_named(&mut self, query: Query, namespace: &str, ignore_not_found: bool, answer: &mut Answer) {
+        let objects = match query {
+            Query::Named(objects) => objects,
+            Query::Every(kinds, selector) => {
+                let objects: Vec<_> = kinds
+                    .into_iter()
+                    .flat_map(|kind| {
+                        let names = self.cluster.named(kind, namespace, &selector);
+                        names.into_iter().map(move |name| (kind, name))
+                    })
+                    .collect();
+                if objects.is_empty() {
+                    answer.told += "No resources found\n";
+                }
+                objects
+            }
+        };
+        for (kind, name) in objects {
+            match self.cluster.delete(kind.name(), namespace, &name, Timestamp::now()) {
+                Ok(Outcome::NotFound) if ignore_not_found => {}
+                Ok(Outcome::NotFound) => answer.refused.push(listing::not_found(&kind.plural(), &name)),
+                Ok(_) => {
+                    answer.told += &deleted(&kind.singular(), &name, kind.is_namespaced().then_some(namespace));
+                }
+                Err(refused) => answer.refused.push(refused),
             }
         }
     }
@@ -126,24 +195,6 @@ impl Lab {
             published.name(),
             published.address
         ))
-    }
-
-    /// Removes objects, what others need last.
-    pub(super) fn delete(&mut self, objects: &[Object], namespace: Option<&str>, answer: &mut Answer) {
-        let mut objects: Vec<_> = objects.iter().collect();
-        objects.sort_by_key(|object| std::cmp::Reverse(cluster::rank(object)));
-        for object in objects {
-            if let Some(refused) = mismatch(object, namespace) {
-                answer.refused.push(refused);
-                continue;
-            }
-            let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-            let namespace = object.namespace.as_deref().or(namespace).unwrap_or("default");
-            match self.cluster.delete(&object.kind, group, namespace, &object.name) {
-                Ok(()) => answer.told += &format!("{} {:?} deleted\n", cluster::resource(object), object.name),
-                Err(refused) => answer.refused.push(refused),
-            }
-        }
     }
 
     /// A container of a pod: the one of that name, or the only one.
@@ -241,6 +292,12 @@ pub(super) async fn ended(running: Child) -> Answer {
         code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
         ..Answer::default()
     }
+}
+
+/// What `kubectl` says of an object that it deleted.
+fn deleted(singular: &str, name: &str, namespace: Option<&str>) -> String {
+    let from = namespace.map(|namespace| format!(" from {namespace} namespace")).unwrap_or_default();
+    format!("{singular} {name:?} deleted{from}\n")
 }
 
 /// The objects of files; what is no manifest is refused, a file each.
