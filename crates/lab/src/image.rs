@@ -7,6 +7,7 @@ use star_netpol::node::Node;
 use star_netpol::selector::is_namespace_name;
 use star_netpol::workload::Workload;
 
+use crate::expansion::expand;
 use crate::pod::{Container, RestartPolicy};
 
 /// Files that images of ours hold.
@@ -33,6 +34,26 @@ impl Files {
             "star-probe" => Some(Image { program: "probe", arguments: Vec::new() }),
             "star-collect" => Some(Image { program: "collect", arguments: file("resources-file", &self.resources) }),
             "star-lab-dns" => Some(Image { program: "dns", arguments: file("names", &self.names) }),
+            _ => None,
+        }
+    }
+}
+
+/// A field of a pod that its environment can hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Field {
+    Name,
+    Namespace,
+    Address,
+}
+
+impl Field {
+    /// A field by its path in the pod.
+    fn called(path: &str) -> Option<Self> {
+        match path {
+            "metadata.name" => Some(Self::Name),
+            "metadata.namespace" => Some(Self::Namespace),
+            "status.podIP" => Some(Self::Address),
             _ => None,
         }
     }
@@ -100,15 +121,18 @@ fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Resul
             [rest, &args.unwrap_or_default()].concat()
         }
     };
-    let mut environment = Vec::new();
+    let (mut environment, mut fields) = (Vec::new(), Vec::new());
     for variable in node.get("env").map(Node::items).unwrap_or_default() {
         let name = variable.get("name").and_then(Node::text).unwrap_or_default().to_owned();
         let field = variable.at_path(&["valueFrom", "fieldRef", "fieldPath"]).and_then(Node::text);
-        let value = match (variable.get("valueFrom"), field) {
+        let value = match (variable.get("valueFrom"), field.and_then(Field::called)) {
             (None, _) => variable.get("value").and_then(Node::text).unwrap_or_default().to_owned(),
-            // Known once there is a pod.
-            (_, Some(field @ ("metadata.name" | "metadata.namespace" | "status.podIP"))) => format!("$({field})"),
-            (Some(source), _) => {
+            (Some(_), Some(field)) => {
+                // Known once there is a pod.
+                fields.push((environment.len(), field));
+                String::new()
+            }
+            (Some(source), None) => {
                 let what =
                     format!("star-lab cannot tell {name}: it knows metadata.name, metadata.namespace and status.podIP");
                 return Err((source, what));
@@ -126,25 +150,33 @@ fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Resul
     if texts.into_iter().any(|text| text.contains('\0')) {
         return Err((node, "no argument and no variable can hold a NUL".to_owned()));
     }
-    Ok(Container { name: text("name").to_owned(), image, command, environment, restart })
+    Ok(Container { name: text("name").to_owned(), image, command, environment, fields, restart })
 }
 
 impl Container {
-    /// Fills in what depends on the pod: fields in the environment, then `$(NAME)` in the command, as Kubernetes does.
+    /// Fills in what depends on the pod: fields in the environment, then `$(NAME)` in what comes after them and in the
+    /// command, as the kubelet does.
     pub(crate) fn know_the_pod(&mut self, pod: &str, namespace: &str, address: Ipv4Addr) {
-        let address = address.to_string();
-        let fields = [("metadata.name", pod), ("metadata.namespace", namespace), ("status.podIP", &*address)];
-        for (_, value) in &mut self.environment {
-            for (field, known) in fields {
-                if *value == format!("$({field})") {
-                    known.clone_into(value);
-                }
-            }
+        let Self { command, environment, fields, .. } = self;
+        for place in 0..environment.len() {
+            let field = fields.iter().find(|(of, _)| *of == place).map(|(_, field)| field);
+            let (before, rest) = environment.split_at_mut(place);
+            let value = &mut rest[0].1;
+            *value = match field {
+                Some(Field::Name) => pod.to_owned(),
+                Some(Field::Namespace) => namespace.to_owned(),
+                Some(Field::Address) => address.to_string(),
+                // Those before it alone: what comes later is not known yet.
+                None => expand(value, |name| known(before, name)),
+            };
         }
-        for argument in &mut self.command {
-            for (name, value) in &self.environment {
-                *argument = argument.replace(&format!("$({name})"), value);
-            }
+        for argument in command {
+            *argument = expand(argument, |name| known(environment, name));
         }
     }
+}
+
+/// The value of a variable: of two that have one name, the last one's.
+fn known<'e>(environment: &'e [(String, String)], name: &str) -> Option<&'e str> {
+    environment.iter().rev().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
 }

@@ -14,7 +14,8 @@
 //! | `fabric` | the wires |
 //! | `nft` | speaks nftables to the kernel |
 //! | `service`, `enforce` | what Services and policies mean as rules |
-//! | `cluster`, `image` | what the cluster is to hold, and what its images run |
+//! | `cluster` | what the cluster is to hold: an index, and what follows from it |
+//! | `image`, `expansion` | what images run, by which arguments |
 //! | `pod`, `process` | what runs |
 //! | `dns` | the cluster's DNS |
 //! | `publish` | a Service on the machine's loopback |
@@ -35,6 +36,7 @@ mod control;
 mod describe;
 mod dns;
 mod enforce;
+mod expansion;
 mod fabric;
 mod folder;
 mod image;

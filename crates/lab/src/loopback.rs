@@ -142,6 +142,7 @@ fn pods(folder: &std::path::Path, port: Option<u16>) -> anyhow::Result<Vec<Pod>>
             image: String::new(),
             command: flags.map(str::to_owned).into(),
             environment: Vec::new(),
+            fields: Vec::new(),
             restart: RestartPolicy::Always,
         };
         let process = Process::new(name, log, container, Place::Lab);

@@ -12,6 +12,7 @@ use futures_util::future::{join_all, select_all};
 
 use crate::dns;
 use crate::fabric::Wire;
+use crate::image::Field;
 use crate::process::{Event, Place, Process};
 use crate::service;
 
@@ -35,6 +36,8 @@ pub(crate) struct Container {
     pub(crate) image: String,
     pub(crate) command: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
+    /// Which places in the environment hold a field of the pod.
+    pub(crate) fields: Vec<(usize, Field)>,
     pub(crate) restart: RestartPolicy,
 }
 

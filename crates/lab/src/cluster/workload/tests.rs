@@ -167,3 +167,35 @@ fn what_a_lab_ignores_is_told_when_it_comes_and_not_again() {
     assert!(warnings()[0].contains("ignores it: volumes (line 1)"));
     assert_eq!(warnings(), [""; 0]);
 }
+
+#[test]
+fn a_pods_environment_and_command_are_expanded_by_the_kubelets_rules() {
+    let mut cluster = cluster();
+    let manifest = "
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec:
+  containers:
+    - name: c
+      image: star-probe
+      args: [--urls=http://$(HOST):$(PORT)/$(NAME), $$(HOST), $(NOBODY), $(LITERAL), $(TWICE)]
+      env:
+        - {name: EARLY, value: $(HOST)}
+        - {name: HOST, value: $(PART).stars}
+        - {name: PART, value: web}
+        - {name: HOST, value: $(PART).client}
+        - {name: PORT, value: '80'}
+        - {name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+        - {name: LITERAL, value: $(metadata.name)}
+        - {name: TWICE, value: $$(NAME)}
+        - {name: ADDRESS, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+";
+    apply(&mut cluster, manifest, 1);
+    let [container] = &*pod(&cluster, "a").containers else { panic!("one container") };
+    let command = ["probe", "--urls=http://web.client:80/a", "$(HOST)", "$(NOBODY)", "$(metadata.name)", "$(NAME)"];
+    assert_eq!(container.command, command);
+    let values: Vec<_> = container.environment.iter().map(|(_, value)| value.as_str()).collect();
+    let expected = ["$(HOST)", "$(PART).stars", "web", "web.client", "80", "a", "$(metadata.name)", "$(NAME)", "10.244.0.2"];
+    assert_eq!(values, expected);
+}
