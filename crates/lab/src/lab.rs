@@ -25,7 +25,7 @@ use crate::folder::Followed;
 use crate::nft::{Batch, Netfilter};
 use crate::pod::Pod;
 use crate::process::tell;
-use crate::publish::{self, Ports, Published, Target};
+use crate::publish::{self, Ports, Published, Spare, Target};
 use crate::{dns, image, isolation, service};
 
 mod request;
@@ -53,6 +53,7 @@ pub(crate) struct Prepared {
     folder: Folder,
     control: std::os::unix::net::UnixListener,
     published: Vec<(Published, TcpListener)>,
+    spare: Spare,
 }
 
 impl Prepared {
@@ -65,16 +66,22 @@ impl Prepared {
         let mut ports = Ports::new();
         let mut first = config.port;
         let mut published = Vec::new();
-        for (service, port) in config.objects.iter().flat_map(publish::balanced) {
-            let listener = ports.listen(first.take())?;
-            listener.set_nonblocking(true)?;
-            published.push((Published::new(service, port, listener.local_addr()?), listener));
+        // In their order: the first one has the page.
+        let read = |object| star_netpol::Cluster::new(std::slice::from_ref(object), "default").ok()?.services.pop();
+        for service in config.objects.iter().filter_map(read) {
+            for port in publish::balanced(&service) {
+                let listener = ports.listen(first.take())?;
+                listener.set_nonblocking(true)?;
+                let key = (service.namespace.clone(), service.name.clone());
+                published.push((Published::new(key, port, listener.local_addr()?), listener));
+            }
         }
+        let spare = Spare::take()?;
         let folder = control::folder()?;
         let control = control::listen(&folder)?;
         control.set_nonblocking(true)?;
         isolation::leave_the_machine()?;
-        Ok(Self { config, folder, control, published })
+        Ok(Self { config, folder, control, published, spare })
     }
 }
 
@@ -86,6 +93,7 @@ pub(crate) struct Lab {
     filter: Netfilter,
     pods: BTreeMap<Key, Pod>,
     published: Vec<Published>,
+    spare: Spare,
     followed: Option<Followed>,
     established: Established,
     loss: u32,
@@ -109,7 +117,7 @@ impl Lab {
     ///
     /// When an object is refused, or the machine refuses something.
     pub(crate) async fn start(prepared: Prepared) -> anyhow::Result<Self> {
-        let Prepared { config, folder, control, published } = prepared;
+        let Prepared { config, folder, control, published, spare } = prepared;
         let Config { objects, port: _, policies, established, loss } = config;
         let names = folder.path().join("dns").join("names.json");
         fs::create_dir(folder.path().join("dns")).context("no folder for the DNS")?;
@@ -129,6 +137,7 @@ impl Lab {
             filter: Netfilter::open().context("this kernel has no nf_tables")?,
             pods: BTreeMap::new(),
             published: Vec::new(),
+            spare,
             followed: None,
             established,
             loss,
@@ -140,9 +149,7 @@ impl Lab {
             execs: JoinSet::new(),
         };
         for (port, listener) in published {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            lab.servers.spawn(publish::serve(listener, port.target.subscribe()));
-            lab.published.push(port);
+            lab.serve(port, listener)?;
         }
         let own = manifest::parse(&"star-lab's own dns.yaml".into(), DNS)?;
         let mut answer = Answer::default();
@@ -162,6 +169,14 @@ impl Lab {
         }
         lab.reconcile().await?;
         Ok(lab)
+    }
+
+    /// Hands on what comes to a published port.
+    fn serve(&mut self, port: Published, listener: TcpListener) -> anyhow::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        self.servers.spawn(publish::serve(listener, port.target.subscribe()));
+        self.published.push(port);
+        Ok(())
     }
 
     /// The published ports.
@@ -323,6 +338,7 @@ impl Lab {
     /// Where a published port leads: the first pod behind it.
     fn target(&self, published: &Published, ready: &BTreeSet<Key>) -> Target {
         let service = &self.cluster.services.get(&published.service)?.service;
+        publish::balanced(service).find(|port| *port == published.port)?;
         let port = service.ports.iter().find(|port| port.port == published.port)?;
         let endpoint = self.cluster.endpoints(service, &port.target, port.protocol, ready).into_iter().next()?;
         let pod = self.pods.values().find(|pod| pod.spec.address == *endpoint.ip())?;

@@ -13,7 +13,7 @@ use star_netpol::workload::Workload;
 use crate::cluster::{Cluster, Key, Kind, Namespace, PodObject, PolicyObject, ServiceObject, WorkloadObject, texts};
 use crate::control::{Answer, Output};
 use crate::pod::Pod;
-use crate::publish::Published;
+use crate::publish::{Published, balanced};
 use crate::query::Query;
 use crate::yaml;
 
@@ -241,7 +241,10 @@ impl View<'_> {
 
     fn service(&self, key: &Key, object: &ServiceObject, now: Timestamp) -> Row {
         let ServiceObject { service, address, labels, created, .. } = object;
-        let outside = |port: &ServicePort| self.published.iter().find(|published| published.is_of(key, port.port));
+        let outside = |port: &ServicePort| {
+            let is_balanced = balanced(service).any(|balanced| balanced == port.port);
+            self.published.iter().find(|published| is_balanced && published.is_of(key, port.port))
+        };
         let external = match service.kind.as_str() {
             "LoadBalancer" => {
                 service.ports.iter().find_map(outside).map(|published| published.address.ip().to_string())

@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
+use star_netpol::Protocol;
 use star_netpol::manifest::{self, Object};
+use star_netpol::service::ServicePort;
 use star_netpol::workload::Workload;
 use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::Lab;
-use crate::cluster::{self, Change, Kind, Outcome};
+use crate::cluster::{self, Change, Key, Kind, Outcome, ServiceObject};
 use crate::control::{Answer, File, Request};
 use crate::pod::Pod;
 use crate::process::Process;
-use crate::query::Query;
+use crate::publish::{self, Published};
+use crate::query::{self, Query};
 use crate::{describe, image, listing};
 
 /// How long a program that is run on request may take: nobody could end it.
@@ -77,7 +80,8 @@ impl Lab {
         if let Err(error) = result {
             let told = format!("{error:#}");
             // What a server would say is said as one says it.
-            let prefix = if told.starts_with("Error from server") { "" } else { "error: " };
+            let has_prefix = told.starts_with("Error from server") || told.starts_with("error: ");
+            let prefix = if has_prefix { "" } else { "error: " };
             answer.refused.push(format!("{prefix}{told}"));
         }
         answer.enforced_ns = self.enforced_ns;
@@ -115,6 +119,7 @@ impl Lab {
         };
         let (gone, objects) = (fitting(gone), fitting(objects));
         let within = namespace.unwrap_or("default");
+        let mut changed = BTreeSet::new();
         for (object, change) in self.cluster.reset(&gone, &objects, within, Timestamp::now()) {
             let singular = cluster::singular(object);
             let Change { outcome, warnings } = match change {
@@ -125,9 +130,12 @@ impl Lab {
                 }
             };
             answer.warned.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
+            let namespace = object.namespace.as_deref().unwrap_or(within);
+            if object.kind == "Service" && matches!(outcome, Outcome::Created | Outcome::Configured) {
+                changed.insert((namespace.to_owned(), object.name.clone()));
+            }
             match outcome {
                 Outcome::Deleted => {
-                    let namespace = object.namespace.as_deref().unwrap_or(within);
                     answer.told += &deleted(&singular, &object.name, (object.kind != "Namespace").then_some(namespace));
                 }
                 Outcome::NotFound if ignore_not_found => {}
@@ -142,7 +150,56 @@ impl Lab {
                 outcome => answer.told += &format!("{singular}/{} {}\n", object.name, outcome.name()),
             }
         }
+        self.publish(&changed, answer);
         answer.warned.extend(objects.iter().filter_map(|object| self.uncut(object, namespace)));
+    }
+
+    /// Gives the machine's loopback a port for each Service's that is to be reached from outside and has none yet, and
+    /// says where it is, or why it cannot be.
+    fn publish(&mut self, changed: &BTreeSet<Key>, answer: &mut Answer) {
+        let mut wanted = BTreeSet::new();
+        for (key, ServiceObject { service, .. }) in &self.cluster.services {
+            wanted.extend(publish::balanced(service).map(|port| (key.clone(), port)));
+            if service.kind == "LoadBalancer" && changed.contains(key) {
+                let inside = service.ports.iter().filter(|port| port.protocol != Protocol::Tcp);
+                let warning = |port: &ServicePort| {
+                    let (number, protocol) = (port.port, port.protocol);
+                    format!(
+                        "Warning: Service {service}, port {number}/{protocol}, stays inside: star-lab hands on TCP alone"
+                    )
+                };
+                answer.warned.extend(inside.map(warning));
+            }
+        }
+        for (key, port) in &wanted {
+            if self.published.iter().any(|published| published.is_of(key, *port)) {
+                continue;
+            }
+            let named = format!("Service {}/{}, port {port}", key.0, key.1);
+            let taken = match self.spare.listen() {
+                Ok(listener) => listener.local_addr().map_err(anyhow::Error::from).and_then(|address| {
+                    self.serve(Published::new(key.clone(), *port, address), listener)?;
+                    Ok(address)
+                }),
+                // One whose Service is gone will do.
+                Err(none) => {
+                    let idle =
+                        |published: &&mut Published| !wanted.contains(&(published.service.clone(), published.port));
+                    self.published.iter_mut().find(idle).ok_or(none).map(|idle| {
+                        (idle.service, idle.port) = (key.clone(), *port);
+                        idle.address
+                    })
+                }
+            };
+            match taken {
+                Ok(address) => answer.warned.push(format!("{named}, is at http://{address}/.")),
+                Err(why) if changed.contains(key) => answer.warned.push(format!(
+                    "Warning: {named}, stays pending: {why:#}; delete another LoadBalancer Service, or start the lab with \
+                     this one (star-lab up -f)"
+                )),
+                Err(_) => {}
+            }
+        }
     }
 
     /// Removes the objects that `query` is about.
@@ -173,6 +230,8 @@ impl Lab {
                 Err(refused) => answer.refused.push(refused),
             }
         }
+        // A port that is idle now may be waited for.
+        self.publish(&BTreeSet::new(), answer);
     }
 
     /// What to know of a policy that concerns a page: here it is not cut.
@@ -197,11 +256,31 @@ impl Lab {
         ))
     }
 
+    /// The pod that a name stands for, as for `kubectl`: its own, or `TYPE/NAME` of what it is of.
+    fn pod(&self, namespace: &str, name: &str) -> anyhow::Result<&Pod> {
+        let (kind, name) = match name.contains('/') {
+            true => query::by_name(name).map_err(|refused| anyhow!("error: {refused}"))?,
+            false => (Kind::Pod, name.to_owned()),
+        };
+        let mut pods = self.cluster.pods().filter(|(_, pod)| pod.spec.namespace == namespace);
+        let found = match kind {
+            Kind::Pod => pods.find(|(_, pod)| pod.spec.name == name),
+            Kind::Service => {
+                let service = self.cluster.services.get(&(namespace.to_owned(), name.clone()));
+                let service = service.map(|object| &object.service);
+                pods.find(|(_, pod)| service.is_some_and(|service| service.selects_pod(namespace, &pod.spec.labels)))
+            }
+            kind => pods.find(|(workload, _)| workload.kind == kind.name() && workload.name == name),
+        };
+        found
+            .and_then(|(_, object)| self.pods.get(&object.spec.key()))
+            .with_context(|| listing::not_found(&kind.plural(), &name))
+    }
+
     /// A container of a pod: the one of that name, or the only one.
     fn container(&self, namespace: &str, pod: &str, container: Option<&str>) -> anyhow::Result<&Process> {
-        let Some(found) = self.pods.get(&(namespace.to_owned(), pod.to_owned())) else {
-            bail!("Error from server (NotFound): pods {pod:?} not found");
-        };
+        let found = self.pod(namespace, pod)?;
+        let pod = &found.spec.name;
         let names: Vec<_> = found.containers.iter().map(Process::container).collect();
         match (container, &*found.containers) {
             (None, [only]) => Ok(only),
@@ -218,14 +297,7 @@ impl Lab {
 
     /// Starts a program in a pod: one of its image.
     pub(super) fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Child> {
-        let workload = pod.split_once('/').map(|(_, name)| name);
-        let mut pods = self.cluster.pods().filter(|(_, pod)| pod.spec.namespace == namespace);
-        let found = pods.find(|(of, object)| match workload {
-            Some(name) => of.name == name,
-            None => object.spec.name == pod,
-        });
-        let container = found.and_then(|(_, object)| self.pods.get(&object.spec.key())?.containers.first());
-        let Some(container) = container else { bail!("Error from server (NotFound): pods {pod:?} not found") };
+        let container = self.pod(namespace, pod)?.containers.first().context("the pod has no container")?;
         let (program, arguments) =
             command.split_first().context("you must specify at least one command for the container")?;
         let known = image::called(program)

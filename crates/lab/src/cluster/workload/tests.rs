@@ -196,6 +196,7 @@ spec:
     let command = ["probe", "--urls=http://web.client:80/a", "$(HOST)", "$(NOBODY)", "$(metadata.name)", "$(NAME)"];
     assert_eq!(container.command, command);
     let values: Vec<_> = container.environment.iter().map(|(_, value)| value.as_str()).collect();
-    let expected = ["$(HOST)", "$(PART).stars", "web", "web.client", "80", "a", "$(metadata.name)", "$(NAME)", "10.244.0.2"];
+    let expected =
+        ["$(HOST)", "$(PART).stars", "web", "web.client", "80", "a", "$(metadata.name)", "$(NAME)", "10.244.0.2"];
     assert_eq!(values, expected);
 }
