@@ -1,25 +1,24 @@
 //! The index: what the cluster holds, and what follows from it. A plain value: no server, no clock, no network.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
+use star_netpol::Problem;
 use star_netpol::manifest::Object;
 use star_netpol::node::Node;
 use star_netpol::selector::{Labels, Selector, is_namespace_name};
-use star_netpol::service::{Service, TargetPort};
 use star_netpol::workload::Workload;
-use star_netpol::{Problem, Protocol};
 
-use crate::enforce::{Subject, World};
 use crate::fabric::NODE;
-use crate::{dns, image, service as translation};
+use crate::{image, service as translation};
 
 mod address;
 mod ignored;
 mod kind;
 mod namespace;
+mod network;
 mod policy;
 mod service;
 mod workload;
@@ -375,85 +374,6 @@ impl Cluster {
     /// All pods, each with what it belongs to.
     pub(crate) fn pods(&self) -> impl Iterator<Item = (&Workload, &PodObject)> {
         self.workloads.values().flat_map(|object| object.pods.iter().map(|pod| (&object.workload, pod)))
-    }
-
-    /// The pods that a Service selects, of those that are `ready`.
-    fn selected<'c>(
-        &'c self,
-        service: &'c Service,
-        ready: &'c BTreeSet<Key>,
-    ) -> impl Iterator<Item = (&'c Workload, &'c PodObject)> {
-        self.pods().filter(|(_, pod)| {
-            service.selects_pod(&pod.spec.namespace, &pod.spec.labels) && ready.contains(&pod.spec.key())
-        })
-    }
-
-    /// What each port of each Service leads to, of the pods that are `ready`.
-    pub(crate) fn service_ports(&self, ready: &BTreeSet<Key>) -> Vec<translation::Port> {
-        let mut ports = Vec::new();
-        for ServiceObject { service, address, .. } in self.services.values() {
-            let Some(address) = address else { continue };
-            for port in &service.ports {
-                ports.push(translation::Port {
-                    address: *address,
-                    transport: port.protocol.into(),
-                    port: port.port,
-                    endpoints: self.endpoints(service, &port.target, port.protocol, ready),
-                });
-            }
-        }
-        ports
-    }
-
-    /// The pods behind a port of a Service.
-    pub(crate) fn endpoints(
-        &self,
-        service: &Service,
-        target: &TargetPort,
-        protocol: Protocol,
-        ready: &BTreeSet<Key>,
-    ) -> Vec<SocketAddrV4> {
-        let endpoint = |(workload, pod): (&Workload, &PodObject)| {
-            Some(SocketAddrV4::new(pod.spec.address, target.on(workload, protocol)?))
-        };
-        self.selected(service, ready).filter_map(endpoint).collect()
-    }
-
-    /// What the cluster's DNS knows, of the pods that are `ready`.
-    pub(crate) fn names(&self, ready: &BTreeSet<Key>) -> dns::Names {
-        let mut names = dns::Names::new();
-        for ServiceObject { service, address, .. } in self.services.values() {
-            let name = dns::service_name(&service.name, &service.namespace);
-            let Some(address) = address else {
-                // A headless Service's name means its pods, and gives names to those that ask for one below it.
-                for (_, pod) in self.selected(service, ready) {
-                    names.entry(name.clone()).or_default().push(pod.spec.address);
-                    let Some(hostname) = pod.host.below(&service.name) else { continue };
-                    names.entry(format!("{hostname}.{name}")).or_default().push(pod.spec.address);
-                }
-                continue;
-            };
-            names.insert(name, vec![*address]);
-        }
-        names
-    }
-
-    /// What decides on packets.
-    pub(crate) fn world(&self) -> World<'_> {
-        let subject = |(workload, pod)| {
-            let (workload, pod): (&Workload, &PodObject) = (workload, pod);
-            Subject {
-                namespace: &workload.namespace,
-                labels: &pod.spec.labels,
-                ports: &workload.ports,
-                address: pod.spec.address,
-            }
-        };
-        World {
-            policies: self.policies.values().map(|object| &object.policy).collect(),
-            pods: self.pods().map(subject).collect(),
-            namespaces: self.namespaces.iter().map(|(name, namespace)| (name.as_str(), &namespace.labels)).collect(),
-        }
     }
 }
 

@@ -29,6 +29,7 @@ use crate::publish::{self, Ports, Published, Spare, Target};
 use crate::{dns, image, isolation, service};
 
 mod request;
+mod source;
 
 /// The cluster's own DNS.
 const DNS: &str = include_str!("dns.yaml");
