@@ -390,4 +390,4 @@ pub(crate) fn texts(node: &Node, field: &str) -> Labels {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

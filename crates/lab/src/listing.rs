@@ -167,12 +167,4 @@ fn table(rows: Vec<Vec<String>>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [["NAME", "AGE"], ["default-deny", "5s"]].map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(table(rows.to_vec()), "NAME           AGE\ndefault-deny   5s\n");
-    }
-}
+mod tests;

@@ -6,38 +6,38 @@ use star_netpol::manifest;
 use super::*;
 
 /// A moment, in seconds since the first one.
-pub(super) fn second(second: i64) -> Timestamp {
+pub(crate) fn second(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
 }
 
 /// A cluster with nothing in it, made in the first second.
-pub(super) fn cluster() -> Cluster {
+pub(crate) fn cluster() -> Cluster {
     let files = image::Files { resources: PathBuf::from("/resources"), names: PathBuf::from("/names") };
     Cluster::new(files, second(0))
 }
 
-pub(super) fn objects(text: &str) -> Vec<Object> {
+pub(crate) fn objects(text: &str) -> Vec<Object> {
     manifest::parse(&"a.yaml".into(), text).unwrap()
 }
 
 /// Applies a manifest at a second, in the namespace `default`, and says what became of each object.
-pub(super) fn apply(cluster: &mut Cluster, text: &str, at: i64) -> Vec<Outcome> {
+pub(crate) fn apply(cluster: &mut Cluster, text: &str, at: i64) -> Vec<Outcome> {
     let objects = objects(text);
     objects.iter().map(|object| cluster.apply(object, "default", second(at)).unwrap().outcome).collect()
 }
 
 /// What an object is refused with.
-pub(super) fn refused(cluster: &mut Cluster, text: &str) -> String {
+pub(crate) fn refused(cluster: &mut Cluster, text: &str) -> String {
     cluster.apply(&objects(text)[0], "default", second(9)).unwrap_err().join("\n")
 }
 
 /// The names of all pods, in their order.
-pub(super) fn pods(cluster: &Cluster) -> Vec<String> {
+pub(crate) fn pods(cluster: &Cluster) -> Vec<String> {
     cluster.pods().map(|(_, pod)| pod.spec.name.clone()).collect()
 }
 
 /// All pods, as if they were ready.
-pub(super) fn ready(cluster: &Cluster) -> BTreeSet<Key> {
+pub(crate) fn ready(cluster: &Cluster) -> BTreeSet<Key> {
     cluster.pods().map(|(_, pod)| pod.spec.key()).collect()
 }
 

@@ -79,7 +79,10 @@ impl Lab {
                         || cluster::grouped(&format!("{}s", object.kind.to_lowercase()), group),
                         Kind::plural,
                     );
-                    answer.refused.push(listing::not_found(&plural, &object.name));
+                    answer.refused.push(format!(
+                        "Error from server (NotFound): error when deleting {:?}: {plural} {:?} not found",
+                        &*object.node.at.file, object.name
+                    ));
                 }
                 outcome => answer.told += &format!("{singular}/{} {}\n", object.name, outcome.name()),
             }
