@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Delete what manifests name, or objects by name
     Delete(DeleteArgs),
-    /// List pods, svc, netpol or ns
+    /// List objects: pods, svc, netpol, ns, and what makes pods
     Get(GetArgs),
     /// Tell all of a NetworkPolicy
     Describe(DescribeArgs),
@@ -158,7 +158,7 @@ pub(crate) struct DescribeArgs {
 
 #[derive(ClapArgs, Debug)]
 pub(crate) struct LogArgs {
-    /// The pod's name, as `get pods` tells it
+    /// The pod's name, as `get pods` tells it, or that of what it is of: deploy/client
     pub(crate) pod: String,
     /// Which of its containers, if it has several
     #[arg(short, long)]
