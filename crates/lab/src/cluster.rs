@@ -60,8 +60,6 @@ pub(crate) struct Cluster {
     last_pod: Ipv4Addr,
     /// Of the Service that got its address last.
     last_service: Ipv4Addr,
-    /// Where programs find what their images hold.
-    images: image::Files,
 }
 
 #[derive(Debug)]
@@ -145,7 +143,7 @@ pub(crate) fn rank(object: &Object) -> u8 {
 
 impl Cluster {
     /// A cluster with its own namespaces and nothing in them.
-    pub(crate) fn new(images: image::Files) -> Self {
+    pub(crate) fn new() -> Self {
         let created = Timestamp::now();
         let namespace = |name: &str| {
             let labels = Labels::from([(NAME_LABEL.to_owned(), name.to_owned())]);
@@ -158,7 +156,6 @@ impl Cluster {
             policies: BTreeMap::new(),
             last_pod: NODE,
             last_service: service::DNS,
-            images,
         }
     }
 
@@ -301,6 +298,13 @@ impl Cluster {
                 workload.at
             )]);
         }
+        let replicas = object.node.at_path(&["spec", "replicas"]);
+        if let Some(number) = replicas.and_then(Node::integer).filter(|number| *number < 0) {
+            return Err(vec![format!(
+                "error: {}: {workload} asks for {number} replicas; 0 is the least",
+                replicas.map_or(&workload.at, |node| &node.at)
+            )]);
+        }
         if workload.replicas.is_some_and(|replicas| replicas > MAX_REPLICAS) {
             return Err(vec![format!(
                 "error: {}: {workload} asks for more than {MAX_REPLICAS} replicas, which one machine's lab has no room for",
@@ -312,7 +316,7 @@ impl Cluster {
         if before.is_some_and(|before| before.node == object.node) {
             return Ok(Outcome::Unchanged);
         }
-        let containers = image::containers(&workload, &self.images)?;
+        let containers = image::containers(&workload)?;
         let asked =
             self.asked(&workload).map_err(|refused| vec![format!("error: {}: {workload}: {refused}", workload.at)])?;
         let before = self.workloads.remove(&key);

@@ -1,23 +1,23 @@
 //! What the lab does when a second terminal asks for it.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use star_netpol::manifest::{self, Object};
 use star_netpol::workload::Workload;
-use tokio::process::Child;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Lab;
 use crate::cluster;
 use crate::control::{Answer, File, Kind, Request};
+use crate::parent::Running;
 use crate::pod::Pod;
 use crate::process::Process;
 use crate::{describe, image, listing};
 
-/// How long a program that is run on request may take: nobody could end it.
+/// How long a program that is run on request may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Lab {
@@ -166,7 +166,7 @@ impl Lab {
     }
 
     /// Starts a program in a pod: one of its image.
-    pub(super) fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Child> {
+    pub(super) fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Running> {
         let workload = pod.split_once('/').map(|(_, name)| name);
         let mut pods = self.cluster.pods().filter(|(_, pod)| pod.spec.namespace == namespace);
         let found = pods.find(|(of, object)| match workload {
@@ -187,9 +187,7 @@ impl Lab {
             );
         };
         let command: Vec<_> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
-        let mut command = container.place().command(&command, &container.specified().environment);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        command.spawn().context("cannot be started")
+        container.exec(&command)
     }
 
     /// The pods that a name stands for: its own, or those of a workload of that name.
@@ -227,20 +225,24 @@ impl Lab {
     }
 }
 
-/// What a program said by its end.
-pub(super) async fn ended(running: Child) -> Answer {
-    let output = match timeout(PATIENCE, running.wait_with_output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(error.into()).into(),
-        Err(_) => return Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
+/// Answers with what a program said by its end. It ends at once if nobody waits for that any more.
+pub(super) async fn ended(running: Running, mut answer: oneshot::Sender<Answer>) {
+    let output = tokio::select! {
+        output = timeout(PATIENCE, running.output()) => output,
+        () = answer.closed() => return,
     };
-    Answer {
-        told: String::from_utf8_lossy(&output.stdout).into_owned(),
-        warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
-        // A signal's number has no place in an exit code.
-        code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
-        ..Answer::default()
-    }
+    // Whoever asked may have gone this very moment.
+    drop(answer.send(match output {
+        Ok(Ok(output)) => Answer {
+            told: String::from_utf8_lossy(&output.stdout).into_owned(),
+            warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
+            // A signal's number has no place in an exit code.
+            code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+            ..Answer::default()
+        },
+        Ok(Err(error)) => Err(error.into()).into(),
+        Err(_) => Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
+    }));
 }
 
 /// The objects of files; what is no manifest is refused, a file each.
