@@ -63,8 +63,6 @@ pub(crate) struct Cluster {
     service_addresses: Pool,
     /// How many pods there have been.
     made: u64,
-    /// Where programs find what their images hold.
-    images: image::Files,
 }
 
 /// What became of an object.
@@ -121,7 +119,7 @@ fn rank(object: &Object) -> u8 {
 
 impl Cluster {
     /// A cluster with its own namespaces, made `now`, and nothing in them.
-    pub(crate) fn new(images: image::Files, now: Timestamp) -> Self {
+    pub(crate) fn new(now: Timestamp) -> Self {
         let network = |(network, prefix)| Ipv4Net::new_assert(network, prefix);
         Self {
             namespaces: namespace::OWN.map(|name| (name.to_owned(), Namespace::own(name, now))).into(),
@@ -131,7 +129,6 @@ impl Cluster {
             pod_addresses: Pool::new(network(PODS), Some(NODE), NODE),
             service_addresses: Pool::new(network(translation::ADDRESSES), None, translation::DNS),
             made: 0,
-            images,
         }
     }
 
@@ -248,7 +245,7 @@ impl Cluster {
             return Ok(outcome);
         }
         let created = before.map_or(now, |before| before.created);
-        let containers = image::containers(&workload, &self.images)?;
+        let containers = image::containers(&workload)?;
         let (at, named) = (workload.at.clone(), workload.to_string());
         let mut made = WorkloadObject::new(workload, object.node.clone(), containers, &self.pod_addresses, created)
             .map_err(|refused| vec![refused])?;

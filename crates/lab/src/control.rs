@@ -1,7 +1,7 @@
 //! What a second terminal says to a running lab: one line of JSON to its control socket, one line back.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -114,8 +114,13 @@ impl Drop for Folder {
 pub(crate) fn folder() -> anyhow::Result<Folder> {
     let base = base();
     let mut private = fs::DirBuilder::new();
-    private.recursive(true).mode(0o700);
-    private.create(&base).with_context(|| format!("{} cannot be made", base.display()))?;
+    private.mode(0o700);
+    match private.create(&base) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => made.with_context(|| {
+            format!("{} cannot be made; set XDG_RUNTIME_DIR to a folder of yours that exists", base.display())
+        })?,
+    }
     let found = fs::symlink_metadata(&base)?;
     ensure!(
         found.is_dir() && found.uid() == getuid().as_raw() && found.mode() & 0o077 == 0,
@@ -123,7 +128,7 @@ pub(crate) fn folder() -> anyhow::Result<Folder> {
         base.display()
     );
     for (pid, folder) in labs() {
-        if folder.join(SOCKET).exists() && !Path::new("/proc").join(pid.to_string()).exists() {
+        if !Path::new("/proc").join(pid.to_string()).exists() {
             // A lab that was killed left it.
             let _ = fs::remove_dir_all(folder);
         }
@@ -198,7 +203,13 @@ async fn hear(stream: tokio::net::UnixStream, requests: mpsc::Sender<Asked>) -> 
     let request = serde_json::from_slice(&line).ok()?;
     let (answer, answered) = oneshot::channel();
     requests.send(Asked { request, answer }).await.ok()?;
-    let mut line = serde_json::to_vec(&answered.await.ok()?).ok()?;
+    let (mut rest, mut nowhere) = (reader.into_inner().into_inner(), tokio::io::sink());
+    let answer = tokio::select! {
+        answer = answered => answer.ok()?,
+        // A client that is gone waits for nothing: what runs for it alone ends with `answered`.
+        _ = tokio::io::copy(&mut rest, &mut nowhere) => return None,
+    };
+    let mut line = serde_json::to_vec(&answer).ok()?;
     line.push(b'\n');
     timeout(PATIENCE, writer.write_all(&line)).await.ok()?.ok()
 }

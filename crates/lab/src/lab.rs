@@ -1,7 +1,6 @@
 //! The lab: keeps network, processes and rules as the cluster wants them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ use crate::nft::{Batch, Netfilter};
 use crate::pod::Pod;
 use crate::process::tell;
 use crate::publish::{self, Ports, Published, Spare, Target};
-use crate::{dns, image, isolation, service};
+use crate::{dns, isolation, service};
 
 mod request;
 mod source;
@@ -120,12 +119,7 @@ impl Lab {
     pub(crate) async fn start(prepared: Prepared) -> anyhow::Result<Self> {
         let Prepared { config, folder, control, published, spare } = prepared;
         let Config { objects, port: _, policies, established, loss } = config;
-        let names = folder.path().join("dns").join("names.json");
-        fs::create_dir(folder.path().join("dns")).context("no folder for the DNS")?;
-        let resources = folder.path().join("resources.json");
-        fs::write(&resources, include_str!("resources.json")).context("no resources for the collector")?;
-        let files = image::Files { resources, names };
-        dns::write(&dns::Names::new(), &files.names)?;
+        dns::write(&dns::Names::new(), folder.path())?;
 
         // A second terminal waits while the first one is obeyed.
         let (sender, requests) = mpsc::channel(1);
@@ -133,7 +127,7 @@ impl Lab {
         servers.spawn(control::serve(UnixListener::from_std(control)?, sender));
         let mut lab = Self {
             folder,
-            cluster: Cluster::new(files, Timestamp::now()),
+            cluster: Cluster::new(Timestamp::now()),
             fabric: Fabric::new().await?,
             filter: Netfilter::open().context("this kernel has no nf_tables")?,
             pods: BTreeMap::new(),
@@ -227,7 +221,7 @@ impl Lab {
                 }
                 Some(Asked { request, answer }) = self.requests.recv() => match request {
                     Request::Exec { pod, command, namespace } => match self.exec(&namespace, &pod, &command) {
-                        Ok(running) => drop(self.execs.spawn(async { drop(answer.send(request::ended(running).await)) })),
+                        Ok(running) => drop(self.execs.spawn(request::ended(running, answer))),
                         Err(refused) => drop(answer.send(Err(refused).into())),
                     },
                     // Whoever asked may be gone by now: what was asked is done all the same.
@@ -316,7 +310,7 @@ impl Lab {
 
         let names = self.cluster.names(&ready);
         if names != self.names {
-            dns::write(&names, &self.folder.path().join("dns").join("names.json"))?;
+            dns::write(&names, self.folder.path())?;
             self.names = names;
         }
         for published in &self.published {

@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{self, Asked, Folder, Request};
+use crate::parent::Place;
 use crate::pod::{Container, RestartPolicy};
-use crate::process::{Place, Process, me};
+use crate::process::{Process, me};
 use crate::publish::Ports;
 
 /// A running lab.

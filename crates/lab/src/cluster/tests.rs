@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use jiff::SignedDuration;
 use star_netpol::manifest;
 
@@ -12,8 +10,7 @@ pub(crate) fn second(second: i64) -> Timestamp {
 
 /// A cluster with nothing in it, made in the first second.
 pub(crate) fn cluster() -> Cluster {
-    let files = image::Files { resources: PathBuf::from("/resources"), names: PathBuf::from("/names") };
-    Cluster::new(files, second(0))
+    Cluster::new(second(0))
 }
 
 pub(crate) fn objects(text: &str) -> Vec<Object> {

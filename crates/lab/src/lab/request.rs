@@ -1,23 +1,23 @@
 //! What the lab does when a second terminal asks for it.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use star_netpol::manifest::{self, Object};
-use tokio::process::Child;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Lab;
 use crate::cluster::Kind;
 use crate::control::{Answer, File, Request};
+use crate::parent::Running;
 use crate::pod::Pod;
 use crate::process::Process;
 use crate::query::{self, Query};
 use crate::{describe, image, listing};
 
-/// How long a program that is run on request may take: nobody could end it.
+/// How long a program that is run on request may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Lab {
@@ -123,7 +123,7 @@ impl Lab {
     }
 
     /// Starts a program in a pod: one of its image.
-    pub(super) fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Child> {
+    pub(super) fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Running> {
         let container = self.pod(namespace, pod)?.containers.first().context("the pod has no container")?;
         let (program, arguments) =
             command.split_first().context("you must specify at least one command for the container")?;
@@ -137,9 +137,7 @@ impl Lab {
             );
         };
         let command: Vec<_> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
-        let mut command = container.place().command(&command, &container.specified().environment);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        command.spawn().context("cannot be started")
+        container.exec(&command)
     }
 
     /// The pods that a name stands for: its own, or those of a workload of that name.
@@ -177,20 +175,24 @@ impl Lab {
     }
 }
 
-/// What a program said by its end.
-pub(super) async fn ended(running: Child) -> Answer {
-    let output = match timeout(PATIENCE, running.wait_with_output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(error.into()).into(),
-        Err(_) => return Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
+/// Answers with what a program said by its end. It ends at once if nobody waits for that any more.
+pub(super) async fn ended(running: Running, mut answer: oneshot::Sender<Answer>) {
+    let output = tokio::select! {
+        output = timeout(PATIENCE, running.output()) => output,
+        () = answer.closed() => return,
     };
-    Answer {
-        told: String::from_utf8_lossy(&output.stdout).into_owned(),
-        warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
-        // A signal's number has no place in an exit code.
-        code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
-        ..Answer::default()
-    }
+    // Whoever asked may have gone this very moment.
+    drop(answer.send(match output {
+        Ok(Ok(output)) => Answer {
+            told: String::from_utf8_lossy(&output.stdout).into_owned(),
+            warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
+            // A signal's number has no place in an exit code.
+            code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+            ..Answer::default()
+        },
+        Ok(Err(error)) => Err(error.into()).into(),
+        Err(_) => Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
+    }));
 }
 
 /// The objects of files; what is no manifest is refused, a file each.
