@@ -19,7 +19,8 @@ export const GLYPHS = {
  */
 export function mark(reason) {
   switch (reason) {
-    case 'connect_timeout': return 'silence';
+    case 'connect_timeout':
+    case 'no_answer': return 'silence';
     case 'connection_refused':
     case 'connection_reset': return 'refused';
     case 'dns_failed':
