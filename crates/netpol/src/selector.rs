@@ -9,6 +9,10 @@ use crate::{
     strict::{Path, Strict},
 };
 
+mod syntax;
+
+pub use syntax::SyntaxError;
+
 /// An object's labels.
 pub type Labels = BTreeMap<String, String>;
 

@@ -92,8 +92,13 @@ impl Service {
 
     /// Whether a pod of this workload stands behind it.
     pub fn selects(&self, workload: &Workload) -> bool {
-        let carries = |(key, value)| workload.labels.get(key) == Some(value);
-        self.namespace == workload.namespace && self.selector.as_ref().is_some_and(|labels| labels.iter().all(carries))
+        self.selects_pod(&workload.namespace, &workload.labels)
+    }
+
+    /// Whether a pod of that namespace with these labels stands behind it.
+    pub fn selects_pod(&self, namespace: &str, labels: &Labels) -> bool {
+        let carries = |(key, value)| labels.get(key) == Some(value);
+        self.namespace == namespace && self.selector.as_ref().is_some_and(|labels| labels.iter().all(carries))
     }
 }
 
