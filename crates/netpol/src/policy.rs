@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fmt};
 use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::{connections::Protocol, location::Location, selector::Selector};
+use crate::{
+    connections::Protocol,
+    location::Location,
+    selector::{Fit, Selector},
+};
 
 mod read;
 
@@ -166,6 +170,16 @@ impl IpBlock {
     /// Whether it holds the address.
     pub fn contains(&self, address: std::net::IpAddr) -> bool {
         self.cidr.contains(&address) && !self.except.iter().any(|hole| hole.contains(&address))
+    }
+
+    /// Whether it holds a block: all of it, some or nothing.
+    pub(crate) fn fit(&self, block: &IpNet) -> Fit {
+        let apart = |net: &IpNet| !net.contains(block) && !block.contains(net);
+        match self.cidr.contains(block) && self.except.iter().all(apart) {
+            true => Fit::Yes,
+            false if apart(&self.cidr) || self.except.iter().any(|hole| hole.contains(block)) => Fit::No,
+            false => Fit::Perhaps,
+        }
     }
 
     /// Whether it holds every IPv4 address, or every IPv6 address.

@@ -1,6 +1,6 @@
 //! What makes pods: a pod template and what owns it, or a bare Pod.
 
-use std::{fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use crate::{connections::Protocol, location::Location, manifest::Object, node::Node, selector::Labels};
 
@@ -19,6 +19,8 @@ pub struct Workload {
     pub name: String,
     /// The labels of its pods: of the template, or of the Pod itself.
     pub labels: Labels,
+    /// The labels that its pods carry besides, with values that the manifests do not give or that differ from pod to pod.
+    pub varying: BTreeSet<String>,
     /// The ports to which its containers give names.
     pub ports: Vec<NamedPort>,
     /// Whether its pods share their node's network.
@@ -94,6 +96,7 @@ impl Workload {
             namespace: object.namespace.as_deref().unwrap_or(namespace).to_owned(),
             name: object.name.clone(),
             labels: labels(template),
+            varying: BTreeSet::new(),
             ports: named_ports(template),
             host_network: field("hostNetwork").is_some_and(Node::is_true),
             node: field("nodeName").and_then(Node::text).map(Into::into),

@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use star_netpol::edge::{Destination, Named};
+use star_netpol::destination::{Destination, Named};
 
 use crate::{
     args::ExplainArgs,
