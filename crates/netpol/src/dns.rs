@@ -37,5 +37,6 @@ pub(crate) fn usual() -> Workload {
         node: None,
         addresses: Vec::new(),
         replicas: None,
+        first_ordinal: 0,
     }
 }

@@ -217,20 +217,56 @@ impl Evaluator {
         if let Some(Service { namespace, name: service, .. }) = service {
             return EndError::Workload { cure: format!("there is a Service, {service}.{namespace}:PORT"), name };
         }
-        let names = self.workloads().iter().map(ToString::to_string);
-        // One of the same name in another namespace is what was most likely meant.
-        let own = name.split_once('/').map_or(name.as_str(), |(_, own)| own);
-        let elsewhere: Vec<_> = self.workloads().iter().filter(|workload| workload.name == own).take(3).collect();
-        let cure = match (elsewhere.as_slice(), self.workloads().len()) {
-            (_, 0) => "they have none at all".into(),
-            ([], count) => {
-                nearest(&name, names).unwrap_or_else(|| format!("star-policy eval lists the {count} that there are"))
-            }
-            (elsewhere, _) => format!("did you mean {}?", join(elsewhere, "or")),
+        // One of the same name in another namespace, or one of its pods, is what was most likely meant.
+        let (space, own) = name.split_once('/').unwrap_or(("", &name));
+        let own = own.rsplit('/').next().unwrap_or(own);
+        let is_pod_of = |workload: &&Workload| {
+            let ordinal = workload.name.strip_prefix(own).and_then(|rest| rest.strip_prefix('-'));
+            workload.namespace == space && ordinal.is_some_and(|rest| rest.parse::<u64>().is_ok())
         };
+        let mut likely: Vec<_> = self.workloads().iter().filter(is_pod_of).map(ToString::to_string).collect();
+        likely.extend(self.workloads().iter().filter(|workload| workload.name == own).map(ToString::to_string));
+        let services = self.cluster().services.iter().filter(|service| service.name == own);
+        likely.extend(services.map(|service| format!("{}.{}:PORT", service.name, service.namespace)));
+        likely.truncate(3);
+        let mut cure = match (likely.is_empty(), self.workloads().len()) {
+            (_, 0) => "they have none at all".into(),
+            (true, count) => nearest(&name, self.workloads().iter().map(ToString::to_string))
+                .unwrap_or_else(|| format!("star-policy eval lists the {count} that there are")),
+            (false, _) => format!("did you mean {}?", join(&likely, "or")),
+        };
+        if KINDS.contains(&space) && !self.cluster().namespaces.contains_key(space) {
+            cure = format!("an end is NAMESPACE/WORKLOAD, without its kind; {cure}");
+        }
         EndError::Workload { name, cure }
     }
 }
+
+/// What kubectl takes before a slash, and some write here.
+const KINDS: [&str; 22] = [
+    "po",
+    "pod",
+    "pods",
+    "deploy",
+    "deployment",
+    "deployments",
+    "rs",
+    "replicaset",
+    "sts",
+    "statefulset",
+    "statefulsets",
+    "ds",
+    "daemonset",
+    "daemonsets",
+    "job",
+    "jobs",
+    "cj",
+    "cronjob",
+    "cronjobs",
+    "svc",
+    "service",
+    "services",
+];
 
 /// `did you mean …?`, where names differ by little.
 fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
