@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{location::Location, policy::IpBlock};
+use crate::{connections::Protocol, location::Location, policy::IpBlock};
 
 /// Why a verdict is open. Displayed as a sentence's end: what it hangs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum Doubt {
         label: String,
     },
     /// A port's name, which pods that the manifests do not name may give to any port.
-    NamedPort(String),
+    NamedPort(Protocol, String),
     /// The destination is the source itself, by way of a Service.
     SelfThroughService,
 }
@@ -86,7 +86,7 @@ impl fmt::Display for Doubt {
                     "whether {policy} ({at}) isolates it hangs on the label {label}, whose value the manifests do not give or which differs from pod to pod"
                 )
             }
-            Self::NamedPort(name) => write!(f, "to which port the pod gives the name {name} is not known"),
+            Self::NamedPort(_, name) => write!(f, "to which port the pod gives the name {name} is not known"),
             Self::SelfThroughService => {
                 f.write_str("Kubernetes leaves open whether a pod reaches itself through its own Service")
             }

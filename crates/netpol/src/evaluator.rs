@@ -143,6 +143,17 @@ impl Evaluator {
         self.policies.values().map(|compiled| &compiled.policy)
     }
 
+    /// The policies of one namespace, sorted by name.
+    pub fn policies_of(&self, namespace: &str) -> impl Iterator<Item = &Policy> {
+        self.compiled_of(namespace).map(|compiled| &compiled.policy)
+    }
+
+    fn compiled_of(&self, namespace: &str) -> impl Iterator<Item = &Compiled> {
+        let first = (namespace.to_owned(), String::new());
+        let own = self.policies.range(first..).take_while(move |(_, own)| own.policy.namespace == namespace);
+        own.map(|(_, compiled)| &**compiled)
+    }
+
     /// Adds a policy or replaces that of its name. Returns the workloads that it or the one before selects, or may: no
     /// other's sides change.
     pub fn apply(&mut self, policy: Policy) -> Vec<usize> {
@@ -219,7 +230,7 @@ impl Evaluator {
     }
 
     /// The policies that isolate an endpoint, and those that may, with what that hangs on.
-    fn isolating_endpoint<'e>(
+    pub(crate) fn isolating_endpoint<'e>(
         &'e self,
         subject: Endpoint<'_>,
         direction: Direction,
@@ -231,16 +242,22 @@ impl Evaluator {
                 sure.chain(perhaps.iter().map(|(compiled, doubt)| (&**compiled, Some(doubt.clone())))).collect()
             }
             Endpoint::Pods(pods) => {
-                let policies = self.policies.values().filter(|compiled| compiled.policy.rules(direction).is_some());
+                let Place::Namespace(namespace) = &pods.place else { return Vec::new() };
+                let policies = self.compiled_of(namespace).filter(|own| own.policy.rules(direction).is_some());
                 let isolating = policies.filter_map(|compiled| match self.facts.selects_pods(&compiled.policy, pods) {
                     Fit::No => None,
-                    Fit::Perhaps => Some((&**compiled, Some(perhaps_isolated(&compiled.policy, "")))),
-                    Fit::Yes => Some((&**compiled, None)),
+                    Fit::Perhaps => Some((compiled, Some(perhaps_isolated(&compiled.policy, "")))),
+                    Fit::Yes => Some((compiled, None)),
                 });
                 isolating.collect()
             }
             Endpoint::Address(_) | Endpoint::Block(_) => Vec::new(),
         }
+    }
+
+    /// The policies that isolate an endpoint in one direction, and those that may.
+    pub(crate) fn isolating_policies(&self, subject: Endpoint<'_>, direction: Direction) -> Vec<&Policy> {
+        self.isolating_endpoint(subject, direction).into_iter().map(|(compiled, _)| &compiled.policy).collect()
     }
 
     /// One side of an edge: what `subject` lets in from `other`, or out to it.
@@ -310,8 +327,9 @@ impl Evaluator {
                 admit(connections, doubt.clone());
             }
             if let Endpoint::Pods(_) = destination {
-                for (name, every) in ports.named_ports() {
-                    admit(every, Some(doubt.clone().unwrap_or_else(|| Doubt::NamedPort(name.to_owned()))));
+                for (protocol, name) in ports.named_ports() {
+                    let doubt = doubt.clone().unwrap_or_else(|| Doubt::NamedPort(protocol, name.to_owned()));
+                    admit(Connections::protocol(protocol), Some(doubt));
                 }
             }
         }

@@ -80,9 +80,9 @@ impl CompiledRule {
         !self.named.is_empty()
     }
 
-    /// The names of its ports, each with every connection that it may stand for.
-    pub(crate) fn named_ports(&self) -> impl Iterator<Item = (&str, Connections)> {
-        self.named.iter().map(|(protocol, name)| (name.as_str(), Connections::protocol(*protocol)))
+    /// The names of its ports, each with its protocol.
+    pub(crate) fn named_ports(&self) -> impl Iterator<Item = (Protocol, &str)> {
+        self.named.iter().map(|(protocol, name)| (*protocol, name.as_str()))
     }
 }
 

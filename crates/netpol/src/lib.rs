@@ -8,6 +8,7 @@
 //! - [`connections`], [`reach`]: sets of ports, and those that are sure or possible
 //! - [`endpoint`]: the ends of an edge, those that no manifest names among them
 //! - [`evaluator`], [`matrix`]: what passes between two, and between all
+//! - [`outside`]: whom workloads let in and reach besides each other
 //! - [`destination`], [`edge`]: the same by name, Service and URL, the look-up of the name included
 //! - [`doubt`], [`explanation`]: what a verdict hangs on, and everything that it rests on
 
@@ -26,6 +27,7 @@ mod lookup;
 pub mod manifest;
 pub mod matrix;
 pub mod node;
+pub mod outside;
 pub mod policy;
 pub mod reach;
 mod reason;

@@ -209,7 +209,10 @@ impl Evaluator {
 
     fn no_namespace(&self, name: &str) -> EndError {
         let cure = nearest(name, self.cluster().namespaces.keys().cloned());
-        EndError::Namespace { name: name.to_owned(), cure: cure.unwrap_or_else(|| "it can only be any pod, *".into()) }
+        EndError::Namespace {
+            name: name.to_owned(),
+            cure: cure.unwrap_or_else(|| "only any pod, *, can be of it".into()),
+        }
     }
 
     fn no_workload(&self, name: String) -> EndError {

@@ -42,7 +42,7 @@ fn pod(name: &str, owner: &str, labels: &str) -> String {
 const CLIENT: &str = "{apiVersion: v1, kind: Pod, metadata: {name: client}, spec: {}}";
 
 /// Every order of three documents.
-fn orders<'d>(documents: [&'d str; 3]) -> Vec<[&'d str; 3]> {
+fn orders(documents: [&str; 3]) -> Vec<[&str; 3]> {
     let [a, b, c] = documents;
     vec![[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]]
 }

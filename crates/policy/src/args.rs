@@ -17,7 +17,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Every pair of workloads: what may pass between them.
+    /// Every pair of workloads, and the world outside: what may pass between them.
     #[command(
         after_help = "Example:\n  star-policy eval -f manifests/ -o json | jq '.pairs[] | select(.verdict == \"denied\")'"
     )]
@@ -27,7 +27,9 @@ pub(crate) enum Command {
 Examples:
   star-policy explain -f manifests/ client/client stars/backend:6379
   star-policy explain -f manifests/ client/client http://backend.stars:6379/status
-  star-policy explain -f manifests/ 203.0.113.7 stars/frontend:80/TCP")]
+  star-policy explain -f manifests/ 203.0.113.7 stars/frontend:80/TCP
+  star-policy explain -f manifests/ '*' stars/frontend:80        any pod at all
+  star-policy explain -f manifests/ 'stars/*' 10.0.0.0/8         any pod that stars may get, and a block of addresses")]
     Explain(ExplainArgs),
     /// Which edges a change of manifests opens and closes; exit code 1 if any.
     #[command(
@@ -54,9 +56,9 @@ pub(crate) struct EvalArgs {
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// How to print it.
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) output: Output,
+    /// How to print it [default: table, or summary for more than 40 workloads].
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<Output>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,10 +68,13 @@ pub(crate) struct ExplainArgs {
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// NAMESPACE/WORKLOAD, or an ADDRESS outside of the cluster.
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) output: TextOutput,
+    /// NAMESPACE/WORKLOAD, an ADDRESS or block of them outside, '*' for any pod, or 'NAMESPACE/*' for any that it may get.
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
-    /// NAMESPACE/WORKLOAD[:PORT[/PROTOCOL]], SERVICE.NAMESPACE[:PORT], ADDRESS[:PORT] or a URL.
+    /// The same with a port, as in NAMESPACE/WORKLOAD[:PORT[/PROTOCOL]], or SERVICE.NAMESPACE[:PORT], or a URL.
     #[arg(value_name = "DST[:PORT[/PROTO]]")]
     pub(crate) destination: String,
 }
@@ -86,7 +91,7 @@ pub(crate) struct DiffArgs {
     pub(crate) reading: Reading,
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) output: Output,
+    pub(crate) output: ChangeOutput,
 }
 
 #[derive(Debug, clap::Args)]
@@ -97,6 +102,9 @@ pub(crate) struct CheckArgs {
     /// The namespace of what gives none.
     #[arg(short, long, value_name = "NS", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) output: TextOutput,
 }
 
 /// How manifests are taken.
@@ -110,11 +118,36 @@ pub(crate) struct Reading {
     pub(crate) ipblock_pods: IpBlockPods,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum Output {
+    /// Every pair, a line each.
+    Table,
+    /// A line for each pair of namespaces.
+    Summary,
+    /// For programs.
+    Json,
+    /// A table for a comment or a page.
+    Markdown,
+    /// A graph for Graphviz.
+    Dot,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(crate) enum ChangeOutput {
     /// For people.
     #[default]
     Table,
+    /// For programs.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(crate) enum TextOutput {
+    /// For people.
+    #[default]
+    Text,
     /// For programs.
     Json,
 }

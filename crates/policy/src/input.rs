@@ -28,10 +28,10 @@ pub(crate) fn evaluator(files: &[PathBuf], reading: &Reading) -> anyhow::Result<
 }
 
 /// Refuses to say nothing about nothing.
-pub(crate) fn ensure_workloads(evaluator: &Evaluator, files: &[PathBuf]) -> anyhow::Result<()> {
+pub(crate) fn ensure_any(evaluator: &Evaluator, files: &[PathBuf]) -> anyhow::Result<()> {
     let files = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-    let any = !evaluator.workloads().is_empty();
-    ensure!(any, "no workload in {files}: give the manifests of the pods as well as the policies");
+    let any = !evaluator.workloads().is_empty() || evaluator.policies().next().is_some();
+    ensure!(any, "no workload and no policy in {files}: give the manifests of the pods as well as the policies");
     Ok(())
 }
 

@@ -2,14 +2,17 @@
 //!
 //! - `args`: what can be typed
 //! - `input`: manifests into an evaluator
+//! - `document`, `markdown`, `paint`: how it is printed, for programs, pages and people
 //! - `eval`, `explain`, `diff`, `check`: the commands
 
 pub mod args;
 mod check;
 mod diff;
+mod document;
 mod eval;
 mod explain;
 mod input;
+mod markdown;
 mod paint;
 
 use std::{
