@@ -30,6 +30,9 @@ pub struct Cluster {
     pub policies: Vec<Policy>,
     /// Policies of other kinds, in the order read.
     pub foreign: Vec<Foreign>,
+    /// What kubectl would not send as it is read here: `y` and `n` without quotes, which are booleans to it. Refused by
+    /// the API server all the same.
+    pub unquoted: Vec<Problem>,
     /// What was passed over or is doubtful, a line each.
     pub warnings: Vec<String>,
 }
@@ -55,7 +58,7 @@ impl Cluster {
         let mut problems = Vec::new();
         let mut last = BTreeMap::new();
         for object in objects {
-            let namespace = object.namespace.as_deref().unwrap_or(namespace);
+            let namespace = object.namespace(namespace);
             let key = (group(object), object.kind.as_str(), namespace, object.name.as_str());
             if let (Some(before), false) = (last.insert(key, object), object.name.is_empty()) {
                 let (earlier, later, name) = (&before.node.at, &object.node.at, &object.name);
@@ -67,7 +70,7 @@ impl Cluster {
             }
         }
         let counts = |object: &&Object| {
-            let namespace = object.namespace.as_deref().unwrap_or(namespace);
+            let namespace = object.namespace(namespace);
             let key = (group(object), object.kind.as_str(), namespace, object.name.as_str());
             object.name.is_empty() || last.get(&key).is_some_and(|last| std::ptr::eq(*last, *object))
         };
@@ -77,7 +80,10 @@ impl Cluster {
         for object in objects.iter().filter(counts) {
             match policy_kind(object) {
                 PolicyKind::Ours => match Policy::read(&object.node, namespace) {
-                    Ok(policy) => cluster.policies.push(policy),
+                    Ok(mut policy) => {
+                        cluster.unquoted.append(&mut policy.unquoted);
+                        cluster.policies.push(policy);
+                    }
                     Err(found) => problems.extend(found),
                 },
                 PolicyKind::Unserved => problems.push(unserved(object)),
@@ -180,7 +186,7 @@ fn policy_kind(object: &Object) -> PolicyKind {
     let foreign = || FOREIGN.iter().any(|ending| kind.ends_with(ending)) || FOREIGN_IN.contains(&(group, kind));
     match own {
         true if kind == "NetworkPolicy" && object.api_version == "networking.k8s.io/v1" => PolicyKind::Ours,
-        true if distance(kind, "NetworkPolicy") <= 2 => PolicyKind::Unserved,
+        true if distance(kind, "NetworkPolicy") <= 3 => PolicyKind::Unserved,
         true if !group.contains('.') || group == "networking.k8s.io" => PolicyKind::None,
         _ if foreign() && !enforces_nothing(object) => PolicyKind::Foreign,
         _ => PolicyKind::None,
@@ -211,7 +217,7 @@ fn unserved(object: &Object) -> Problem {
 impl Foreign {
     fn read(object: &Object, namespace: &str) -> Self {
         let Object { kind, name, .. } = object;
-        let namespace = object.namespace.as_deref().unwrap_or(namespace);
+        let namespace = object.namespace(namespace);
         let everywhere = ["Cluster", "Global", "Admin"].iter().any(|word| kind.contains(word));
         // Istio's root namespace speaks for the whole mesh.
         let everywhere = everywhere || kind == "AuthorizationPolicy" && namespace == "istio-system";

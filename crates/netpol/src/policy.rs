@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     connections::Protocol,
-    location::Location,
+    location::{Location, Problem},
     selector::{Fit, Selector},
 };
 
@@ -32,6 +32,8 @@ pub struct Policy {
     pub egress: Option<Vec<Rule>>,
     /// Where rules stand that do nothing, since `policyTypes` leaves their direction out.
     pub(crate) idle: Option<(Location, Direction)>,
+    /// Where `y` or `n` stands without quotes and is taken for text: kubectl takes it for a boolean.
+    pub(crate) unquoted: Vec<Problem>,
 }
 
 /// The two ways in which a policy isolates a pod.
@@ -147,7 +149,16 @@ impl Policy {
         egress: Option<Vec<Rule>>,
     ) -> Self {
         let at = Location { file: "(no file)".into(), line: 1, column: 1 };
-        Self { at, namespace: namespace.into(), name: name.into(), pod_selector, ingress, egress, idle: None }
+        Self {
+            at,
+            namespace: namespace.into(),
+            name: name.into(),
+            pod_selector,
+            ingress,
+            egress,
+            idle: None,
+            unquoted: Vec::new(),
+        }
     }
 
     /// Its rules of one direction; nothing when it does not isolate in that direction.

@@ -276,12 +276,16 @@ fn read_expression(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Opt
 /// A qualified name: an optional DNS subdomain and a slash, then at most 63 characters.
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>
 fn check_key(key: &str, refuse: impl FnOnce(String)) {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    if !is_qualified(name) || prefix.is_some_and(|prefix| !is_subdomain(prefix)) {
-        refuse(format!(
-            "{key:?} is not a label key: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, after an optional DNS name and '/'"
-        ));
+    if !is_label_key(key) {
+        refuse(format!("{key:?} is not a label key: {LABEL_KEY}"));
     }
+}
+
+pub(crate) const LABEL_KEY: &str = "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, after an optional DNS name and '/'";
+
+pub(crate) fn is_label_key(key: &str) -> bool {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    is_qualified(name) && prefix.is_none_or(is_subdomain)
 }
 
 fn check_value(value: &str, refuse: impl FnOnce(String)) {

@@ -128,7 +128,7 @@ impl Workload {
         Some(Self {
             at: node.at.clone(),
             kind: object.kind.clone(),
-            namespace: object.namespace.as_deref().unwrap_or(namespace).to_owned(),
+            namespace: object.namespace(namespace).to_owned(),
             name: object.name.clone(),
             varying: varying.map(|key| (*key).to_owned()).collect(),
             labels,
@@ -201,7 +201,7 @@ impl fmt::Display for Workload {
 /// `metadata.labels`, every value as text.
 pub(crate) fn labels(object: &Node) -> Labels {
     let labels = object.at_path(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
-    labels.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
+    labels.iter().map(|entry| (entry.key.to_string(), entry.value.text().unwrap_or_default().to_owned())).collect()
 }
 
 /// The object that controls this one, if any. A node controls its static pods, and each of them is its own.

@@ -1,9 +1,9 @@
 //! `star-policy check`: whether an API server would take the policies.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::Path, process::ExitCode};
 
 use serde::Serialize;
-use star_netpol::Problem;
+use star_netpol::{Cluster, Location, Problem};
 
 use crate::{
     args::{CheckArgs, TextOutput},
@@ -31,7 +31,13 @@ struct Wrong<'c> {
 
 pub(crate) fn run(args: CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let CheckArgs { file, namespace, output } = args;
-    let read = input::read(&file, &namespace)?;
+    let objects = input::objects(&file)?;
+    let read = match Cluster::new(&objects, &namespace) {
+        Ok(cluster) if !cluster.unquoted.is_empty() => Err(cluster.unquoted),
+        // kubectl has nothing to send, and fails: an empty file is mostly a mistake of whatever wrote it.
+        Ok(_) if objects.is_empty() => Err(file.iter().map(|file| nothing_in(file)).collect()),
+        read => read,
+    };
     let document = match &read {
         Ok(cluster) => Document {
             valid: true,
@@ -60,6 +66,11 @@ pub(crate) fn run(args: CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         (TextOutput::Text, Err(problems)) => problems.iter().try_for_each(|problem| writeln!(out, "{problem}"))?,
     }
     Ok(if document.valid { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn nothing_in(file: &Path) -> Problem {
+    let at = Location { file: file.display().to_string().into(), line: 1, column: 1 };
+    Problem { at, message: "no object: kubectl would have nothing to send".into() }
 }
 
 impl<'c> From<&'c Problem> for Wrong<'c> {

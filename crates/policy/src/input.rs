@@ -3,17 +3,24 @@
 use std::path::PathBuf;
 
 use anyhow::{anyhow, ensure};
-use star_netpol::{Cluster, Evaluator, Problem, manifest};
+use star_netpol::{
+    Cluster, Evaluator, Problem,
+    manifest::{self, Object},
+};
 
 use crate::args::Reading;
 
 /// The cluster that all the files describe together, or everything that is wrong with their policies.
 pub(crate) fn read(files: &[PathBuf], namespace: &str) -> anyhow::Result<Result<Cluster, Vec<Problem>>> {
+    Ok(Cluster::new(&objects(files)?, namespace))
+}
+
+pub(crate) fn objects(files: &[PathBuf]) -> anyhow::Result<Vec<Object>> {
     let mut objects = Vec::new();
     for file in files {
         objects.extend(manifest::read(file)?);
     }
-    Ok(Cluster::new(&objects, namespace))
+    Ok(objects)
 }
 
 /// An evaluator of all the files together, and the warnings.
@@ -23,7 +30,8 @@ pub(crate) fn evaluator(files: &[PathBuf], reading: &Reading) -> anyhow::Result<
         anyhow!("{}", lines.join("\nstar-policy: "))
     });
     let mut cluster = cluster?;
-    let warnings = std::mem::take(&mut cluster.warnings);
+    let mut warnings = std::mem::take(&mut cluster.warnings);
+    warnings.extend(cluster.unquoted.iter().map(ToString::to_string));
     Ok((Evaluator::new(cluster, reading.ipblock_pods.into()), warnings))
 }
 

@@ -387,3 +387,43 @@ fn a_workload_that_is_misnamed_is_found_in_other_namespaces_and_under_its_kind()
         "star-policy: the manifests have no workload pod/web: an end is NAMESPACE/WORKLOAD, without its kind; did you mean x/web?\n"
     );
 }
+
+#[test]
+fn check_refuses_what_kubectl_would_not_send_and_the_others_read_it() {
+    let unquoted = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: x}, spec: {podSelector: {matchLabels: {a: y}}}}\n";
+    let check = |input: &str| star_policy(&["check", "-f", "-"], input);
+    assert_eq!(check(unquoted).status.code(), Some(1));
+    assert_eq!(
+        stdout(&check(unquoted)),
+        "-:1:130: NetworkPolicy x/p: spec.podSelector.matchLabels.a: must be a string, and y without quotes is a boolean to kubectl: write \"y\"\n"
+    );
+    let eval = star_policy(&["eval", "-f", "-"], unquoted);
+    assert!(eval.status.success() && stderr(&eval).contains("y without quotes"), "{}", stderr(&eval));
+    for nothing in ["", "# nothing\n", "---\n---\n", "{apiVersion: v1, kind: List, items: []}"] {
+        let output = check(nothing);
+        assert_eq!(output.status.code(), Some(1), "{nothing:?}");
+        assert_eq!(stdout(&output), "-:1:1: no object: kubectl would have nothing to send\n");
+    }
+}
+
+#[test]
+fn a_chart_among_manifests_is_said_to_be_one_and_the_folder_goes_on() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("with-chart");
+    std::fs::create_dir_all(folder.join("chart/templates")).unwrap();
+    std::fs::write(folder.join("pods.yaml"), pods(&["a", "b"])).unwrap();
+    let template = folder.join("chart/templates/web.yaml");
+    std::fs::write(&template, "{{- if .Values.on }}\napiVersion: v1\nkind: Pod\n{{- end }}\n").unwrap();
+    let output = star_policy(&["eval", "-f", folder.to_str().unwrap()], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("x/a"));
+    assert!(
+        stderr(&output).contains(&format!(
+            "template that is not rendered ({}; helm template renders a chart) (1)",
+            template.display()
+        )),
+        "{}",
+        stderr(&output)
+    );
+    let alone = star_policy(&["eval", "-f", template.to_str().unwrap()], "");
+    assert_eq!(alone.status.code(), Some(2));
+}
