@@ -32,6 +32,7 @@ pub(crate) fn usual() -> Workload {
         name: "kube-dns".into(),
         labels: Labels::from([(LABEL.0.into(), LABEL.1.into())]),
         varying: BTreeSet::new(),
+        controller_labels: Labels::new(),
         ports: vec![named("dns", Protocol::Udp), named("dns-tcp", Protocol::Tcp)],
         host_network: false,
         node: None,

@@ -10,6 +10,7 @@
 //! - [`evaluator`], [`matrix`]: what passes between two, and between all
 //! - [`outside`]: whom workloads let in and reach besides each other
 //! - [`destination`], [`edge`]: the same by name, Service and URL, the look-up of the name included
+//! - [`lint`]: the mistakes that people make
 //! - [`doubt`], [`explanation`]: what a verdict hangs on, and everything that it rests on
 
 pub mod cluster;
@@ -22,6 +23,7 @@ pub mod endpoint;
 pub mod evaluator;
 pub mod explanation;
 mod facts;
+pub mod lint;
 mod location;
 mod lookup;
 pub mod manifest;

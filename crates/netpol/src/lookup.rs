@@ -61,7 +61,7 @@ impl Evaluator {
     }
 
     /// The port of a DNS workload that its Service leads to, 53 without a Service.
-    fn dns_port(&self, workload: usize) -> u16 {
+    pub(crate) fn dns_port(&self, workload: usize) -> u16 {
         let Some(pod) = self.workloads().get(workload) else { return 53 };
         let services = self.cluster().services.iter().filter(|service| service.selects(pod));
         let ports =

@@ -16,7 +16,8 @@ mod read;
 /// A policy: the pods that it selects, and what it admits to and from them.
 ///
 /// It serializes as the Kubernetes object that it was read from, with every default written out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Two are equal if they say the same, however it is written.
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// Where it stands.
     pub at: Location,
@@ -32,6 +33,9 @@ pub struct Policy {
     pub egress: Option<Vec<Rule>>,
     /// Where rules stand that do nothing, since `policyTypes` leaves their direction out.
     pub(crate) idle: Option<(Location, Direction)>,
+    /// Whether `policyTypes` are given, and for which directions rules are written, be they none.
+    pub(crate) types_given: bool,
+    pub(crate) written: Vec<Direction>,
     /// Where `y` or `n` stands without quotes and is taken for text: kubectl takes it for a boolean.
     pub(crate) unquoted: Vec<Problem>,
 }
@@ -157,6 +161,8 @@ impl Policy {
             ingress,
             egress,
             idle: None,
+            types_given: true,
+            written: Direction::ALL.to_vec(),
             unquoted: Vec::new(),
         }
     }
@@ -169,6 +175,18 @@ impl Policy {
         }
     }
 }
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        let what = |policy: &Self| {
+            let Self { namespace, name, pod_selector, ingress, egress, .. } = policy.clone();
+            (namespace, name, pod_selector, ingress, egress)
+        };
+        what(self) == what(other)
+    }
+}
+
+impl Eq for Policy {}
 
 /// Displayed as `namespace/name`.
 impl fmt::Display for Policy {

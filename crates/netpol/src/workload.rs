@@ -21,6 +21,8 @@ pub struct Workload {
     pub labels: Labels,
     /// The labels that its pods carry besides, with values that the manifests do not give or that differ from pod to pod.
     pub varying: BTreeSet<String>,
+    /// The labels of the controller itself, which no policy sees; none of a bare Pod.
+    pub(crate) controller_labels: Labels,
     /// The ports to which its containers give names.
     pub ports: Vec<NamedPort>,
     /// Whether its pods share their node's network.
@@ -131,6 +133,7 @@ impl Workload {
             namespace: object.namespace(namespace).to_owned(),
             name: object.name.clone(),
             varying: varying.map(|key| (*key).to_owned()).collect(),
+            controller_labels: if object.kind == "Pod" { Labels::new() } else { self::labels(node) },
             labels,
             ports: named_ports(template),
             host_network: field("hostNetwork").is_some_and(Node::is_true),

@@ -1,6 +1,5 @@
 //! What `check` takes and refuses beside what kubectl and a real API server do: their answers are recorded in
 //! `apiserver/cases.jsonl.gz`, by `apiserver/record.py`, with the versions.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     fs::File,

@@ -39,6 +39,12 @@ Examples:
     /// Whether an API server would take the policies; exit code 1 if not.
     #[command(after_help = "Example:\n  kubectl kustomize overlays/prod | star-policy check -f -")]
     Check(CheckArgs),
+    /// The mistakes that people make in policies, each with its cure; exit code 1 if there are any.
+    #[command(after_help = "\
+Examples:
+  star-policy lint -f manifests/
+  kubectl get -A -o json ns,pods,svc,deploy,sts,ds,netpol | star-policy lint -f -")]
+    Lint(LintArgs),
     /// Prints what a shell needs to complete this program's arguments.
     #[command(
         after_help = "Example:\n  star-policy completions bash > ~/.local/share/bash-completion/completions/star-policy"
@@ -52,19 +58,21 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvalArgs {
     /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true, num_args = 1..)]
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced", num_args = 1..)]
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// How to print it [default: table, or summary for more than 40 workloads].
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub(crate) output: Option<Output>,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     /// A manifest, a folder of them (read to its depth), or - for standard input; can be repeated.
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true)]
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced")]
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
@@ -77,6 +85,8 @@ pub(crate) struct ExplainArgs {
     /// The same with a port, as in NAMESPACE/WORKLOAD[:PORT[/PROTOCOL]], or SERVICE.NAMESPACE[:PORT], or a URL.
     #[arg(value_name = "DST[:PORT[/PROTO]]")]
     pub(crate) destination: String,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -97,7 +107,7 @@ pub(crate) struct DiffArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
     /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true, num_args = 1..)]
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced", num_args = 1..)]
     pub(crate) file: Vec<PathBuf>,
     /// The namespace of what gives none.
     #[arg(short, long, value_name = "NS", default_value = "default", value_parser = namespace)]
@@ -105,6 +115,22 @@ pub(crate) struct CheckArgs {
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: TextOutput,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LintArgs {
+    /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced", num_args = 1..)]
+    pub(crate) file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) output: LintOutput,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
 }
 
 /// How manifests are taken.
@@ -150,6 +176,19 @@ pub(crate) enum TextOutput {
     Text,
     /// For programs.
     Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(crate) enum LintOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For a pipeline's list of tests.
+    Junit,
+    /// Annotations of a GitHub workflow.
+    Github,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -30,7 +30,8 @@ struct Wrong<'c> {
 }
 
 pub(crate) fn run(args: CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let CheckArgs { file, namespace, output } = args;
+    let CheckArgs { file, namespace, output, misplaced } = args;
+    input::ensure_none(&misplaced)?;
     let objects = input::objects(&file)?;
     let read = match Cluster::new(&objects, &namespace) {
         Ok(cluster) if !cluster.unquoted.is_empty() => Err(cluster.unquoted),

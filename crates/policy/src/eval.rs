@@ -126,7 +126,8 @@ pub(crate) fn ordered_pairs(count: usize) -> impl Iterator<Item = (usize, usize)
 }
 
 pub(crate) fn run(args: EvalArgs, paint: Paint, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let EvalArgs { file, reading, output } = args;
+    let EvalArgs { file, reading, output, misplaced } = args;
+    input::ensure_none(&misplaced)?;
     let (evaluator, warnings) = input::evaluator(&file, &reading)?;
     input::ensure_any(&evaluator, &file)?;
     let names: Vec<_> = evaluator.workloads().iter().map(ToString::to_string).collect();

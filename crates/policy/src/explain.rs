@@ -28,7 +28,8 @@ struct Side<'e> {
 }
 
 pub(crate) fn run(args: ExplainArgs, paint: Paint, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let ExplainArgs { file, reading, output, source, destination } = args;
+    let ExplainArgs { file, reading, output, source, destination, misplaced } = args;
+    input::ensure_none(&misplaced)?;
     let from: Destination = source.parse()?;
     let to: Destination = destination.parse()?;
     anyhow::ensure!(

@@ -35,6 +35,13 @@ pub(crate) fn evaluator(files: &[PathBuf], reading: &Reading) -> anyhow::Result<
     Ok((Evaluator::new(cluster, reading.ipblock_pods.into()), warnings))
 }
 
+/// Refuses a file that stands where no file is asked for.
+pub(crate) fn ensure_none(misplaced: &[PathBuf]) -> anyhow::Result<()> {
+    let names: Vec<_> = misplaced.iter().map(|file| file.display().to_string()).collect();
+    ensure!(names.is_empty(), "{0} stands alone: files and folders are given by -f, as in -f {0}", names.join(" "));
+    Ok(())
+}
+
 /// Refuses to say nothing about nothing.
 pub(crate) fn ensure_any(evaluator: &Evaluator, files: &[PathBuf]) -> anyhow::Result<()> {
     let files = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");

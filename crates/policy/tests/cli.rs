@@ -200,7 +200,7 @@ fn what_cannot_be_done_is_said_in_a_line_with_exit_code_2() {
 
 #[test]
 fn every_command_has_an_example_and_shells_get_completions() {
-    for command in ["eval", "explain", "diff", "check", "completions"] {
+    for command in ["eval", "explain", "diff", "check", "lint", "completions"] {
         assert!(stdout(&star_policy(&[command, "--help"], "")).contains("star-policy "), "{command}");
         assert!(stdout(&star_policy(&[command, "--help"], "")).contains("Example"), "{command}");
     }
@@ -426,4 +426,52 @@ fn a_chart_among_manifests_is_said_to_be_one_and_the_folder_goes_on() {
     );
     let alone = star_policy(&["eval", "-f", template.to_str().unwrap()], "");
     assert_eq!(alone.status.code(), Some(2));
+}
+
+#[test]
+fn lint_tells_mistakes_with_place_and_cure_in_every_format() {
+    let wrong = format!("{}{}", pods(&["a"]), policy("{podSelector: {matchLabels: {app: 'a%'}}}").replace("'a%'", "a"));
+    let lint = |format: &str, input: &str| star_policy(&["lint", "-f", "-", "-o", format], input);
+    let text = lint("text", &wrong);
+    assert_eq!(text.status.code(), Some(1));
+    assert_eq!(
+        stdout(&text),
+        "-:4:1: x/p: no pod of x carries app=a: the policy isolates nobody [selects-nothing]\n  every workload of x is as open as without it\n  cure:\n    podSelector: {matchLabels: {}}\n"
+    );
+    let json: Value = serde_json::from_slice(&lint("json", &wrong).stdout).unwrap();
+    let finding = &json["findings"][0];
+    assert_eq!([&finding["mistake"], &finding["policy"], &finding["file"]], ["selects-nothing", "x/p", "-"]);
+    assert_eq!(finding["line"], 4);
+    assert!(finding["cure"].as_str().unwrap().starts_with("podSelector:"));
+    assert_eq!(
+        stdout(&lint("github", &wrong)),
+        "::warning file=-,line=4,col=1,title=selects-nothing::x/p: no pod of x carries app=a: the policy isolates nobody%0Aevery workload of x is as open as without it%0Acure:%0ApodSelector: {matchLabels: {}}\n"
+    );
+    let junit = stdout(&lint("junit", &wrong));
+    assert!(junit.contains("tests=\"1\" failures=\"1\""), "{junit}");
+    assert!(junit.contains("<failure message=\"no pod of x carries app=a: the policy isolates nobody\""), "{junit}");
+    let right = format!("{}{}", pods(&["a"]), policy("{podSelector: {}}"));
+    for format in ["text", "json", "junit", "github"] {
+        assert_eq!(lint(format, &right).status.code(), Some(0), "{format}");
+    }
+    assert!(stdout(&lint("junit", &right)).contains("tests=\"1\" failures=\"0\""));
+    assert_eq!(stdout(&lint("text", &right)), "");
+}
+
+#[test]
+fn a_file_that_stands_alone_is_told_to_take_a_flag() {
+    for args in [
+        &["eval", "manifests"][..],
+        &["check", "manifests"],
+        &["lint", "manifests"],
+        &["explain", "client/client", "stars/backend", "manifests"],
+    ] {
+        let output = star_policy(args, "");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert_eq!(
+            stderr(&output),
+            "star-policy: manifests stands alone: files and folders are given by -f, as in -f manifests\n",
+            "{args:?}"
+        );
+    }
 }

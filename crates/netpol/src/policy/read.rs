@@ -120,8 +120,8 @@ fn read_metadata(node: &Node, namespace: &str, name: &str, strict: &mut Strict<'
     for (index, item) in items.iter().enumerate() {
         read_owner(item, &Path::Item(&owners, index), strict);
     }
-    let controllers = items.iter().filter(|owner| owner.get("controller").is_some_and(Node::is_true));
-    if let Some(second) = controllers.skip(1).next() {
+    let mut controllers = items.iter().filter(|owner| owner.get("controller").is_some_and(Node::is_true));
+    if let Some(second) = controllers.nth(1) {
         strict.refuse(&second.at, &owners, "may hold one controller at most");
     }
 }
@@ -200,6 +200,8 @@ fn read_spec(node: &Node, strict: &mut Strict<'_>) -> Policy {
         ingress: isolates(Direction::Ingress).then_some(ingress.clone()),
         egress: isolates(Direction::Egress).then_some(egress.clone()),
         idle,
+        types_given: !types.is_empty(),
+        written: Direction::ALL.into_iter().filter(|direction| get(direction.name()).is_some()).collect(),
         unquoted: Vec::new(),
     }
 }
