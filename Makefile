@@ -19,10 +19,10 @@ lint:
 test-rust:
 	cargo test --workspace --locked
 
-# The page's modules alone, their types, then the page in a browser on the real daemons.
+# The page's modules and the pull request's action alone, the modules' types, then the page in a browser on the real daemons.
 test-page: tools $(E2E)
 	cargo build --workspace --bins --locked
-	node --test crates/collect/ui/*.test.js
+	node --test crates/collect/ui/*.test.js .github/actions/*/*.test.mjs
 	npm --prefix e2e run check
 	npm --prefix e2e test
 
