@@ -7,6 +7,7 @@ use crate::{
     doubt::Doubt,
     endpoint::{Endpoint, Place, Pods},
     evaluator::{Admission, Evaluator, IpBlockPods, Pair, Side},
+    facts::Match,
     policy::{Direction, Peer, Policy, Port, Rule, Scope, Target},
     reach::Verdict,
     selector::{Labels, Requirement, Selector},
@@ -155,6 +156,10 @@ impl Evaluator {
     /// in namespace stars; client/client carries role=client`.
     fn peer_miss(&self, policy: &Policy, peer: &Peer, other: Endpoint<'_>) -> (usize, String) {
         let name = self.name(other);
+        if let (Endpoint::Block(_) | Endpoint::Pods(_), Match::Yes) = (other, self.facts().admits(policy, peer, other))
+        {
+            return (0, String::new());
+        }
         let (namespace_selector, pod_selector) = match (&peer.scope, other) {
             (Scope::Pods { namespace_selector, pod_selector }, Endpoint::Workload(_)) => {
                 (namespace_selector, pod_selector)

@@ -294,6 +294,11 @@ fn diff_says_once_what_several_share() {
     assert_eq!(text.matches("everyone outside").count(), 1, "{text}");
 }
 
+fn policy_on_80() -> String {
+    let rule = "{from: [{ipBlock: {cidr: 10.0.0.0/8}}, {podSelector: {}}], ports: [{port: 80}]}";
+    format!("{}{}", pods(&["a"]), policy(&format!("{{podSelector: {{}}, ingress: [{rule}]}}")))
+}
+
 #[test]
 fn explain_takes_any_pod_and_a_block_of_addresses() {
     let policy = policy("{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}, {podSelector: {}}]}]}");
@@ -307,6 +312,11 @@ fn explain_takes_any_pod_and_a_block_of_addresses() {
     assert_eq!(verdict("10.0.0.0/7"), "10.0.0.0/7 -> x/a:80: undecided");
     assert_eq!(verdict("x/*"), "any pod of x -> x/a:80: allowed");
     assert_eq!(verdict("*"), "any pod -> x/a:80: undecided");
+    let port = policy_on_80();
+    for (from, miss) in [("10.1.0.0/16", "admits TCP 80 only, not TCP 81"), ("x/*", "admits TCP 80 only, not TCP 81")] {
+        let text = stdout(&star_policy(&["explain", "-f", "-", from, "x/a:81"], &port));
+        assert!(text.contains(&format!("{miss}\n")), "{text}");
+    }
     let unknown = star_policy(&["explain", "-f", "-", "xy/*", "x/a"], &input);
     assert_eq!(stderr(&unknown), "star-policy: the manifests have no namespace xy: only any pod, *, can be of it\n");
 }
