@@ -177,3 +177,26 @@ fn static_pods_of_one_node_are_each_their_own() {
     let alike = |name: &str| pod(name, "kind: Node, name: n1", "app: a");
     assert_eq!(names(&of(&[&alike("a-n1"), &alike("b-n1")])).len(), 2);
 }
+
+#[test]
+fn what_hangs_on_a_label_is_told_in_the_order_of_policies_whatever_the_order_they_come_in() {
+    let named = |name: &str| {
+        policy("{matchLabels: {pod-template-hash: a1}}", "").replace("name: p}", &format!("name: {name}}}"))
+    };
+    let deployment = controller("Deployment", "web", "");
+    let told = |order: [&str; 3]| {
+        let mut evaluator = of(&[&deployment, CLIENT]);
+        for name in order {
+            let read = Cluster::new(&parse(&"p.yaml".into(), &named(name)).unwrap(), "x").unwrap().policies.remove(0);
+            assert_eq!(evaluator.apply(read), [1]);
+        }
+        let from: Destination = "client".parse().unwrap();
+        let source = evaluator.endpoint(&from.host, "x").unwrap();
+        let edge = evaluator.edge(source, &"web".parse().unwrap(), "x").unwrap();
+        let places: Vec<_> = ["x/a ", "x/b ", "x/c "].iter().map(|name| edge.reasons[1].find(name).unwrap()).collect();
+        assert!(places.is_sorted(), "{order:?}: {}", edge.reasons[1]);
+    };
+    told(["a", "b", "c"]);
+    told(["c", "b", "a"]);
+    told(["b", "c", "a"]);
+}

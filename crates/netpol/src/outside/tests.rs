@@ -140,3 +140,51 @@ fn pods_to_come_are_told_apart_by_the_policies_that_changed_and_those_they_meet(
     let told: Vec<_> = classes.iter().map(Pods::to_string).collect();
     assert_eq!(told, ["any pod of x", "any pod with app=c of x", "any pod with app=c,tier=b of x"]);
 }
+
+#[test]
+fn one_namespace_by_name_is_a_place_and_several_are_a_selector() {
+    let peer = |values: &str| {
+        let selector =
+            format!("{{matchExpressions: [{{key: kubernetes.io/metadata.name, operator: In, values: {values}}}]}}");
+        lines(
+            &of(&[&format!("{{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {selector}}}]}}]}}")]),
+            A,
+            Ingress,
+        )[1]
+        .clone()
+    };
+    assert_eq!(peer("[mon]"), "any pod of mon: All Connections");
+    assert_eq!(
+        peer("[mon, ops]"),
+        "any pod in a namespace with kubernetes.io/metadata.name in (mon,ops): All Connections"
+    );
+}
+
+#[test]
+fn a_policy_of_another_kind_leaves_pods_to_come_undecided_too() {
+    let foreign = "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: l7, namespace: x}}";
+    let evaluator =
+        Evaluator::new(Cluster::new(&parse(&"t.yaml".into(), foreign).unwrap(), "x").unwrap(), Default::default());
+    let pods = Pods::of("x");
+    assert_eq!(
+        lines(&evaluator, Endpoint::Pods(&pods), Ingress),
+        ["everyone outside: No Connections, perhaps All Connections"]
+    );
+    let elsewhere = Pods::of("y");
+    assert_eq!(lines(&evaluator, Endpoint::Pods(&elsewhere), Ingress), ["everyone outside: All Connections"]);
+}
+
+#[test]
+fn a_rule_with_ports_by_number_and_by_name_tells_both() {
+    let out = "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{podSelector: {}}], ports: [{port: web}]}]}";
+    let evaluator = of(&[out]);
+    let pods = Pods::of("x");
+    let side = evaluator.side(Egress, A, Endpoint::Pods(&pods));
+    // The name alone admits no number for certain, and no admission of nothing is listed.
+    assert_eq!(side.admissions.len(), 1);
+    assert!(
+        side.reach.sure.is_none() && side.reach.possible.covers(&crate::Connections::port(crate::Protocol::Tcp, 1))
+    );
+    let both = of(&[&out.replace("[{port: web}]", "[{port: web}, {port: 80}]")]);
+    assert_eq!(both.side(Egress, A, Endpoint::Pods(&pods)).admissions.len(), 2);
+}
