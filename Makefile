@@ -42,7 +42,7 @@ test-images:
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 bench:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
-		-p star-probe -p star-collect -p star-bench
+		-p star-probe -p star-collect -p star-policy -p star-bench
 	target/$(HOST)/image/star-bench
 
 # The whole, in a lab of its own: from a policy to the event at a client; false verdicts under loss; silence beside health.
