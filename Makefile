@@ -19,10 +19,10 @@ lint:
 test-rust: tools
 	cargo test --workspace --locked
 
-# The page's modules alone, their types, then the page in a browser on the real daemons.
+# The page's modules and the pull request's action alone, the modules' types, then the page in a browser on the real daemons.
 test-page: tools $(E2E)
 	cargo build --workspace --bins --locked
-	node --test crates/collect/ui/*.test.js
+	node --test crates/collect/ui/*.test.js .github/actions/*/*.test.mjs
 	npm --prefix e2e run check
 	npm --prefix e2e test
 
@@ -42,7 +42,7 @@ test-images:
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 bench:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
-		-p star-probe -p star-collect -p star-bench
+		-p star-probe -p star-collect -p star-policy -p star-bench
 	target/$(HOST)/image/star-bench
 
 # The whole, in a lab of its own: from a policy to the event at a client; false verdicts under loss; silence beside health.
