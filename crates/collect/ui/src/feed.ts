@@ -1,0 +1,114 @@
+/** From the collector into the store: the stream, the last hour, and the latencies. */
+
+import { apply, changes, tally } from './known/graph';
+import type { Graph } from './known/graph';
+import { MOST } from './known/latency';
+import { follow } from './known/stream';
+import { news } from './said/sentence';
+import { LARGE } from './store';
+import type { Store } from './store';
+
+const SAMPLE_MS = 10_000;
+
+export type Feed = ReturnType<typeof createFeed>;
+
+export function createFeed(store: Store) {
+  const { stream, past, timeline, latency, asked } = store;
+
+  function begin() {
+    follow(`./api/v1/graph/events${asked.example ? '?example=true' : ''}`, (event) => {
+      const next = apply(store.live, event);
+      if (!next) return false;
+      const before = store.live;
+      store.live = next;
+      stream.live = true;
+      stream.heard = Date.now();
+      if (event.event === 'heartbeat') {
+        // Less than that is how long it was under way.
+        const ahead = Date.parse(event.at) - Date.now();
+        store.skew = Math.abs(ahead) > 2000 ? ahead : 0;
+        store.soon();
+        return true;
+      }
+      // Who was away is told what is now, not each thing that changed meanwhile.
+      const found = before ? changes(before, next) : [];
+      if (found.length) {
+        store.latest = { time: Math.max(...found.map((change) => Date.parse(change.at))), text: found };
+        announce(news(found, store.words));
+      }
+      record(next, event.event === 'snapshot');
+      // The first picture waits for nothing.
+      if (!before) {
+        store.draw();
+        void sample();
+      } else store.soon();
+      return true;
+    }, () => {
+      stream.live = false;
+      // At once: behind a hidden tab there is no next frame.
+      store.draw();
+    });
+    setInterval(() => store.draw(), 1000);
+    setInterval(sample, SAMPLE_MS);
+  }
+
+  function announce(text: string) {
+    // The same words twice would be silent the second time.
+    store.spoken = store.spoken === text ? `${text}\u00a0` : text;
+  }
+
+  async function sample() {
+    if (!store.live || !stream.live || document.hidden || store.asked.example || tally(store.live).edges > MOST) return;
+    try {
+      const answer = await fetch('./api/v1/graph');
+      if (answer.ok) latency.take(await answer.json(), store.now());
+      store.soon();
+    } catch {
+      // The stream says so, if the collector is gone.
+    }
+  }
+
+  /** @param anew whether a stream begins, and something may have been missed */
+  function record(graph: Graph, anew: boolean) {
+    if (past.state === 'loading') past.waiting.push(graph);
+    else if (anew && !store.asked.example && (tally(graph).edges <= LARGE || store.asked.at !== null)) void load();
+    else if (past.state === 'loaded' || store.asked.example) timeline.add(graph);
+    store.version += 1;
+  }
+
+  /** Asks for the last hour, of which the stream tells nothing. */
+  async function load() {
+    if (!store.live || past.state === 'loading') return;
+    Object.assign(past, { state: 'loading', trouble: '', waiting: [store.live] });
+    try {
+      const answer = await fetch('./api/v1/history');
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      const { events } = await answer.json();
+      const graphs: Graph[] = [];
+      for (const event of events) {
+        const graph = apply(graphs[graphs.length - 1] ?? null, event);
+        if (graph) graphs.push(graph);
+      }
+      const newest = graphs[graphs.length - 1];
+      const last = newest ? Date.parse(newest.at) : -Infinity;
+      timeline.load([...graphs, ...past.waiting.filter((graph) => Date.parse(graph.at) > last)]);
+      past.state = 'loaded';
+      // A link may be older than what is known.
+      const start = timeline.start();
+      if (store.asked.at !== null) store.asked.at = start === null || store.asked.at >= store.now() ? null : Math.max(start, store.asked.at);
+      const moments = timeline.changes();
+      const moment = moments[moments.length - 1];
+      if (moment && !(store.latest && store.latest.time > moment.time)) store.latest = { time: moment.time, text: moment.changes };
+    } catch (error) {
+      past.state = 'failed';
+      past.trouble = store.words.timelineFailed(error instanceof Error ? error.message : String(error));
+      // Nothing of the past can be shown then.
+      if (timeline.start() === null) store.asked.at = null;
+    }
+    past.waiting = [];
+    store.version += 1;
+    store.soon();
+  }
+
+  return { begin, load };
+}

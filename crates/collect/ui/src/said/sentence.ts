@@ -1,0 +1,103 @@
+/** What is said of a graph in words: the one sentence, what an edge or a node is, and what changed. Pure. */
+
+import type { Change, Graph, Node, Observation, RowEdge } from '../known/graph';
+import type { Words } from './words';
+import { local, seconds } from './clock';
+import { isNonsense, isProbe, known, tally } from '../known/graph';
+import { explain } from './words';
+
+export type Sentence = { paths: string, unknown: string, differing: string, probes: string, hint: string, advice: string, command: string };
+
+/** @param port the collector's */
+export function sentence(graph: Graph, words: Words, port: string = '9001'): Sentence {
+  const { paths, open, unknown, differing, probes, answering } = tally(graph);
+  const said = { paths: '', unknown: '', differing: '', probes: '', hint: '', advice: '', command: '' };
+  if (!probes) {
+    const command = `curl -d '{"id":"F","url":"http://frontend.stars:80/status"}' http://127.0.0.1:${port}/resources`;
+    return { ...said, paths: words.noResources, hint: words.noResourcesHint, command };
+  }
+  const silent = graph.nodes.filter((node) => isProbe(node) && node.state === 'unreachable');
+  const strange = graph.nodes.filter(isNonsense);
+  return {
+    ...said,
+    paths: words.paths(open, paths),
+    unknown: unknown ? words.unknownPaths(unknown) : '',
+    differing: differing ? words.differing(differing) : '',
+    probes: answering || silent.length ? words.probes(answering, probes) : words.waiting(probes),
+    ...(!answering && silent.length
+      ? { hint: words.nobody(counted(silent.map((node) => explain(words, node.reason)[0]), words)), advice: words.nobodyHint }
+      : strange.length
+        ? { hint: words.nonsense(strange.map((node) => node.id).slice(0, 3).join(', ') + (strange.length > 3 ? '…' : ''), strange[0].message ?? String(strange[0].reason)) }
+        : {}),
+  };
+}
+
+/** Each text once with how often it came, the most frequent first. */
+function counted(texts: string[], words: Words) {
+  const uses = new Map<string, number>();
+  for (const text of texts) uses.set(text, (uses.get(text) ?? 0) + 1);
+  return [...uses].sort((a, b) => b[1] - a[1]).map(([text, n]) => words.times(text, n)).join(', ');
+}
+
+/** "client → backend · unreachable since 12:03:05 · no answer". */
+export function edgeLine(graph: Graph, source: number, edge: RowEdge, words: Words, now: number) {
+  return [`${graph.names[source].name} → ${graph.names[edge.target].name}`, stateLine(edge, words, now), edgeWhy(graph, source, edge, words)]
+    .filter(Boolean).join(' · ');
+}
+
+export function nodeLine(graph: Graph, place: number, words: Words, now: number) {
+  const node = graph.nodes[place];
+  return [graph.names[place].name, ...(isProbe(node) ? [stateLine(node, words, now), nodeWhy(node, words)] : [words.notAResource])]
+    .filter(Boolean).join(' · ');
+}
+
+export function stateLine(seen: Observation, words: Words, now: number) {
+  const state = words.states[known(seen)];
+  return seen.since ? `${state} ${words.since(local(seen.since, now))}` : state;
+}
+
+/** Why an edge is as it is, in a sentence. */
+export function edgeWhy({ nodes, names }: Graph, source: number, edge: RowEdge, words: Words) {
+  switch (known(edge)) {
+    case 'reachable': return edge.status_code ? words.http(edge.status_code) : '';
+    case 'unreachable': return explain(words, edge.reason)[1];
+    case 'pending': return words.pendingWhy;
+    default: return nodes[source].state === 'reachable' ? '' : words.silentSource(names[source].name);
+  }
+}
+
+export function nodeWhy(node: Node, words: Words) {
+  if (isNonsense(node)) return words.nonsense(node.id, node.message ?? String(node.reason));
+  switch (known(node)) {
+    case 'unreachable': return explain(words, node.reason)[1];
+    case 'pending': return words.pendingWhy;
+    default: return '';
+  }
+}
+
+/** What changed, in one line: a change by itself, several as numbers. */
+export function news(changed: Change[], words: Words) {
+  if (changed.length === 0) return '';
+  if (changed.length === 1) return newsOf(changed[0], words);
+  // A probe that falls silent takes its edges with it: that is one thing to say.
+  const nodes = changed.filter((change) => change.target === null);
+  const edges = changed.filter((change) => change.target !== null);
+  const [opened, closed] = ['reachable', 'unreachable'].map((state) => edges.filter(({ to }) => to === state).length);
+  const rest = words.many(opened, closed, nodes.length > 2 ? nodes.length : 0);
+  return [...(nodes.length > 2 ? [] : nodes.map((change) => newsOf(change, words))), rest || (nodes.length ? '' : words.many(0, 0, edges.length))]
+    .filter(Boolean).join(' · ');
+}
+
+export function newsOf({ source, target, from, to, reason }: Change, words: Words) {
+  const why = explain(words, reason)[0];
+  if (target === null) {
+    return from === null ? words.came(source) : to === null ? words.went(source) : to === 'reachable' ? words.answers(source) : words.silent(source, why);
+  }
+  return to === 'reachable' ? words.opened(source, target) : to === 'unreachable' ? words.closed(source, target, why) : words.lost(source, target);
+}
+
+/** How long ago, in words. */
+export function ago(moment: string | number, now: number, words: Words) {
+  const past = seconds(moment, now);
+  return past < 2 ? words.now : words.ago(words.age(past));
+}
