@@ -618,3 +618,58 @@ test('a collector that starts anew is followed, with its own past', async () => 
   collect();
   await until('live again', 12_000, () => look(page), (seen) => seen.status === 'live' && seen.paths === '2 of 6 paths open');
 });
+
+test('what is told opened or closed only where it did: another reason is no news, and what becomes known again says so', async () => {
+  const { url, lab } = await sky(STATES['frontend policy']);
+  const { page } = await open(url);
+  await paths(page, 2);
+  lab.set(STATES['frontend policy'], { reason: 'connection_refused' });
+  await until('the new reason', 8000, () => page.locator('.edge.unreachable').first().getAttribute('aria-label'), (line) => line?.includes('nobody listens') ?? false);
+  assert.equal((await look(page)).news, '', 'nothing opened and nothing closed');
+  lab.set(null);
+  await until('silence', 15_000, () => look(page), ({ paths: said, probes }) => said === '6 of 6 paths unknown' && probes === 'none of 3 probes answers');
+  lab.set(STATES['frontend policy']);
+  const again = await until('word of it', 15_000, () => look(page), ({ news }) => /known again: 2 open, 4 closed/.test(news));
+  assert.doesNotMatch(again.news, /opened|paths? closed/);
+  await page.locator('#news button').click();
+  const { panel, url: link } = await look(page);
+  assert.equal(link, '?list=true');
+  assert.ok(panel.includes('client → frontend known again: open'), panel);
+  await page.getByRole('button', { name: 'client → frontend known again: open' }).click();
+  assert.match((await look(page)).panel, /^client → frontend/);
+  // Back walks the way that one came.
+  await page.goBack();
+  assert.equal((await look(page)).url, '?list=true');
+  await page.goBack();
+  assert.deepEqual([(await look(page)).panel, (await look(page)).url], ['', '']);
+  await page.goForward();
+  assert.equal((await look(page)).url, '?list=true');
+});
+
+test('what is marked in the panel stays marked', async () => {
+  const { url } = await sky(STATES['frontend policy']);
+  const { page } = await open(`${url}?from=C&to=B`);
+  await paths(page, 2);
+  const old = await until('the panel', 5000, () => page.locator('#panel time').first().textContent(), Boolean);
+  await page.locator('#panel .why').first().evaluate((element) => getSelection()?.selectAllChildren(element));
+  const marked = await page.evaluate(() => String(getSelection()));
+  await until('a later time', 5000, () => page.locator('#panel time').first().textContent(), (now) => now !== old);
+  assert.equal(await page.evaluate(() => String(getSelection())), marked);
+  assert.match(marked, /^No answer/);
+});
+
+test('a second visit fetches the document alone, and it is told that nothing changed', async () => {
+  const { url } = await sky();
+  const { page } = await open(url);
+  await until('open graph', 15_000, () => look(page), allOpen);
+  const loads = () => page.evaluate(() => performance.getEntriesByType('resource').length + 1);
+  await until('all requests', 5000, loads, (n) => n >= 4);
+  assert.ok(await loads() <= 6, `${await loads()} requests`);
+  const script = await page.locator('script[src]').getAttribute('src');
+  const [first, second] = [await fetch(url), await fetch(url, { headers: { 'if-none-match': '"other", W/"none"' } })];
+  assert.deepEqual([first.status, second.status], [200, 200]);
+  const tag = first.headers.get('etag') ?? '';
+  assert.equal((await fetch(url, { headers: { 'if-none-match': tag } })).status, 304);
+  const answer = await fetch(new URL(script ?? '', url));
+  assert.deepEqual([answer.status, answer.headers.get('cache-control')], [200, 'public, max-age=31536000, immutable']);
+});

@@ -109,11 +109,13 @@ impl Snapshot {
     /// `GET /api/v1/graph`.
     pub(crate) fn graph(&self) -> Graph {
         let edges = self.rows.iter().zip(self.resources()).flat_map(|(row, source)| {
-            row.edges.iter().map(|RowEdge { target, observation, expected }| Edge {
+            row.edges.iter().map(|RowEdge { target, observation, expected, agreement, because }| Edge {
                 source: source.id.to_string(),
                 target: self.names[*target].id.to_string(),
                 observation: observation.clone(),
                 expected: *expected,
+                agreement: *agreement,
+                because: Arc::clone(because),
             })
         });
         Graph { seq: self.seq, at: self.at, nodes: self.nodes(), edges: edges.collect() }
@@ -161,7 +163,9 @@ impl Snapshot {
             }
         }
         let same = nodes.is_empty() && rows.is_empty() && edges.is_empty();
-        (!same).then_some(Difference::Patch(Patch { seq: self.seq, prev: before.seq, at: self.at, nodes, rows, edges }))
+        let (causes, gaps) = (Vec::new(), Vec::new());
+        let patch = Patch { seq: self.seq, prev: before.seq, at: self.at, nodes, rows, edges, causes, gaps };
+        (!same).then_some(Difference::Patch(patch))
     }
 
     /// Does to this state what `patch` tells.
@@ -200,7 +204,7 @@ fn timeless(observation: &Observation) -> Observation {
 }
 
 fn told(edge: &RowEdge) -> RowEdge {
-    RowEdge { observation: timeless(&edge.observation), ..*edge }
+    RowEdge { observation: timeless(&edge.observation), ..edge.clone() }
 }
 
 /// JSON of one of our own bodies.

@@ -231,7 +231,7 @@ impl Member {
                 true => self.found[index].clone(),
                 false => Observation { state: State::Unknown, since: self.observation.since, ..Observation::default() },
             };
-            RowEdge { target, observation, expected: None }
+            RowEdge { target, observation, expected: None, agreement: None, because: Arc::default() }
         };
         Row { observation: self.observation.clone(), edges: self.links.iter().map(edge).collect() }
     }

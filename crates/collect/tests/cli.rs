@@ -1,20 +1,12 @@
 //! The program as its users meet it: flags, environment, files, signals, logs, exit codes.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-#[path = "../../daemon/tests/support/fixture.rs"]
-mod fixture;
-#[path = "../../daemon/tests/support/process.rs"]
-mod process;
-
+use star_fixture::process::{Process, address, folder, refuses};
+use star_fixture::server::until;
 use std::fs;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-
-use crate::fixture::until;
-use crate::process::{Process, address, folder, refuses};
 
 const COLLECT: &str = env!("CARGO_BIN_EXE_star-collect");
 const RESOURCES: &str = r#"[{"id":"F","url":"http://127.0.0.1:9/","colour":"red"},{"id":"B","url":"127.0.0.1:9"}]"#;

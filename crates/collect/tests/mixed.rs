@@ -1,31 +1,19 @@
 //! Old and new peers in both directions, and peers that are neither.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-#[path = "support/collector.rs"]
-mod collector;
-#[path = "../../daemon/tests/support/fixture.rs"]
-mod fixture;
-#[path = "support/original.rs"]
-mod original;
-#[path = "../../probe/tests/support/probe.rs"]
-mod probe;
-
 use std::future::pending;
 use std::time::Duration;
 
 use serde::Deserialize;
 use star_daemon::check::Resolver;
+use star_fixture::collector::Collector;
+use star_fixture::original::{Original, status};
+use star_fixture::probe::Probe;
+use star_fixture::server::{Fixture, OK, head, until};
 use star_wire::event::Event;
 use star_wire::graph::{Graph, Kind};
 use star_wire::observation::{Reason, State};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
-
-use crate::collector::Collector;
-use crate::fixture::{Fixture, OK, head, until};
-use crate::original::{Original, status};
-use crate::probe::Probe;
 
 const INTERVAL: Duration = Duration::from_millis(300);
 const NOWHERE: &str = "http://127.0.0.1:9/";

@@ -1,28 +1,18 @@
 //! How fast a probe's verdict reaches a client of the collector's event stream, and that nobody can make the collector spin.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-#[path = "support/collector.rs"]
-mod collector;
-#[path = "../../daemon/tests/support/fixture.rs"]
-mod fixture;
-#[path = "../../probe/tests/support/probe.rs"]
-mod probe;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use star_daemon::check::Resolver;
+use star_fixture::collector::{Collector, Events};
+use star_fixture::probe::Probe;
+use star_fixture::server::{Fixture, OK, head, p99, until};
 use star_wire::event::{Event, RowEdge};
 use star_wire::observation::{Reason, State};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-
-use crate::collector::{Collector, Events};
-use crate::fixture::{Fixture, OK, head, p99, until};
-use crate::probe::Probe;
 
 const CHECKS: Duration = Duration::from_millis(100);
 const TRANSITIONS: usize = 200;

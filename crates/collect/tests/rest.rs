@@ -2,11 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "support/collector.rs"]
-mod collector;
-#[path = "../../daemon/tests/support/fixture.rs"]
-mod fixture;
-
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,13 +9,12 @@ use std::time::Duration;
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use star_fixture::collector::Collector;
+use star_fixture::server::{Fixture, until};
 use star_wire::observation::Reason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-
-use crate::collector::Collector;
-use crate::fixture::{Fixture, until};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 

@@ -2,25 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "support/collector.rs"]
-mod collector;
-#[path = "../../daemon/tests/support/fixture.rs"]
-mod fixture;
-#[path = "support/original.rs"]
-mod original;
-
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
+use star_fixture::collector::{Collector, replay, seq, timeless};
+use star_fixture::original::Original;
+use star_fixture::server::until;
 use star_wire::event::{Event, History};
 use star_wire::graph::Graph;
 use star_wire::observation::State;
 use tokio::time::Instant;
-
-use crate::collector::{Collector, replay, seq, timeless};
-use crate::fixture::until;
-use crate::original::Original;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 const NOWHERE: &str = "http://127.0.0.1:9/";

@@ -2,9 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "support/fixture.rs"]
-mod fixture;
-
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,14 +10,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use star_daemon::serve::{Limits, raise_open_file_limit, serve};
+use star_fixture::server::{p99, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
-
-use crate::fixture::{p99, until};
 
 struct Server {
     address: SocketAddr,

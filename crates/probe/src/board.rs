@@ -34,7 +34,7 @@ impl Snapshot {
     /// The body of `GET /status`, made when it is first asked for.
     pub(crate) fn body(&self) -> Bytes {
         let body = self.body.get_or_init(|| {
-            let body = StatusBody { status: Status { targets: self.targets.clone() } };
+            let body = StatusBody { status: Status { targets: self.targets.clone(), gaps: Vec::new() } };
             serde_json::to_vec(&body).expect("a status has no keys but strings").into()
         });
         body.clone()

@@ -2,24 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "../../daemon/tests/support/fixture.rs"]
-mod fixture;
-#[path = "../../daemon/tests/support/process.rs"]
-mod process;
-
 use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use star_fixture::process::{Process, address, folder, refuses, refuses_with};
+use star_fixture::server::{Fixture, OK, until};
 use star_wire::observation::State;
 use star_wire::status::StatusBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use crate::fixture::{Fixture, OK, until};
-use crate::process::{Process, address, folder, refuses, refuses_with};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_star-probe");
 

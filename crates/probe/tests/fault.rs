@@ -2,11 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "../../daemon/tests/support/fixture.rs"]
-mod fixture;
-#[path = "support/probe.rs"]
-mod probe;
-
 use std::any::Any;
 use std::collections::HashMap;
 use std::fs;
@@ -16,14 +11,13 @@ use std::time::Duration;
 
 use star_daemon::check::{Ask, Check, Checker, Guard, Resolver};
 use star_daemon::target::TargetUrl;
+use star_fixture::probe::Probe;
+use star_fixture::server::{Fixture, OK, head, p99, until};
 use star_wire::observation::{Reason, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::fixture::{Fixture, OK, head, p99, until};
-use crate::probe::Probe;
 
 /// One timed test at a time: two would measure each other.
 static ALONE: Mutex<()> = Mutex::const_new(());

@@ -4,10 +4,14 @@
 //! A stream speaks in rows and indexes, so that a large graph fits: an edge names its target by the node's place in the last
 //! snapshot, a patch names an edge by its place in the source's row.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Expected, Node};
+use crate::expectation::{Agreement, Because, Expected};
+use crate::gap::Gap;
+use crate::graph::Node;
 use crate::observation::Observation;
 
 /// One event of a stream.
@@ -66,6 +70,12 @@ pub struct RowEdge {
     /// What the policies say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
+    /// Whether what was found agrees with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
+    /// Why it is expected.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub because: Arc<[Because]>,
 }
 
 /// What changed between two numbered states.
@@ -86,6 +96,12 @@ pub struct Patch {
     /// Edges that changed in rows that stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<EdgePatch>,
+    /// What was done meanwhile that may be why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// When nobody looked meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<NodeGap>,
 }
 
 /// What the collector now finds of one node.
@@ -105,6 +121,45 @@ pub struct EdgePatch {
     pub source: usize,
     /// Place in the row, and what stands there now.
     pub changed: Vec<(usize, RowEdge)>,
+}
+
+/// Something that was done to the cluster, of which a change may be the consequence.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// What was done.
+    pub what: Deed,
+    /// To whom: a policy or a pod, as `namespace/name`.
+    pub who: String,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// A policy is new, or another than before.
+    PolicyApplied,
+    /// A policy is gone.
+    PolicyDeleted,
+    /// A pod runs.
+    PodStarted,
+    /// A pod runs no more.
+    PodEnded,
+    /// Something that only a newer peer knows.
+    #[serde(other)]
+    Unknown,
+}
+
+/// When nobody looked at the edges of one node, or at anything.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct NodeGap {
+    /// The node whose probe stood still; none if the collector itself did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<usize>,
+    /// From when until when.
+    #[serde(flatten)]
+    pub gap: Gap,
 }
 
 /// That the stream lives.

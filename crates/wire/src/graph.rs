@@ -1,8 +1,11 @@
 //! Who reaches whom, flat and friendly: `GET /api/v1/graph`.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::expectation::{Agreement, Because, Expected};
 use crate::observation::Observation;
 
 /// Everything that the collector knows at one moment.
@@ -55,17 +58,10 @@ pub struct Edge {
     pub observation: Observation,
     /// What the policies say; `null` while nothing is expected.
     pub expected: Option<Expected>,
-}
-
-/// What the policies say about an edge.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Expected {
-    /// Egress of the source and ingress of the target both admit it.
-    Allowed,
-    /// One of them is isolated, and no rule admits it.
-    Denied,
-    /// The manifests do not settle it; also what only a newer peer knows.
-    #[serde(other)]
-    Undecided,
+    /// Whether what was found agrees with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
+    /// Why it is expected.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub because: Arc<[Because]>,
 }

@@ -1,6 +1,7 @@
 //! What a check found: the part that status, graph and stream have in common.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ pub enum State {
     /// Not checked yet.
     #[default]
     Pending,
+    /// Nobody is there to check it.
+    NotMeasured,
     /// Cannot be known now, because the one who checks cannot be asked. A state that only a newer peer knows reads as this.
     #[serde(other)]
     Unknown,
@@ -40,6 +43,8 @@ pub enum Reason {
     HostUnreachable,
     /// This machine has no route to the address.
     NetworkUnreachable,
+    /// No echo over UDP, which cannot tell a drop from nobody there.
+    NoAnswer,
     /// The TLS handshake failed, or did not end in time.
     TlsFailed,
     /// Connected, but no response head, or no whole body, in time.
@@ -83,6 +88,39 @@ pub struct Observation {
     /// From the start of the last check to the head of the response, in milliseconds. Sampled: it is not a transition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
+    /// The address that the last check connected to, or tried last. Sampled, like the latency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<SocketAddr>,
+    /// When the last check began: what it found held somewhere between then and its end. Sampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Timestamp>,
+    /// What a connection that is kept open does, beside the new ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
+}
+
+/// A kept connection, and since when it is as it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// What it does.
+    pub state: KeptState,
+    /// Since when (RFC 3339).
+    pub since: Timestamp,
+}
+
+/// What a kept connection does.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptState {
+    /// The last request on it was answered in time.
+    Flowing,
+    /// The last request on it was not: what a policy that cuts looks like.
+    Silent,
+    /// It was closed, or silent for too long.
+    Ended,
+    /// There is none: the peer keeps none open, or was never reached. Also what only a newer peer knows.
+    #[serde(other)]
+    None,
 }
 
 impl Observation {
@@ -97,9 +135,10 @@ impl Observation {
         Self { since: same.and_then(|before| before.since).or(Some(now)), ..self }
     }
 
-    /// Whether both say the same of the peer: all but when and how fast.
+    /// Whether both say the same of the peer: all but when, where and how fast.
     pub fn agrees(&self, other: &Self) -> bool {
-        (self.state, self.reason, self.status_code) == (other.state, other.reason, other.status_code)
+        (self.state, self.reason, self.status_code, self.kept)
+            == (other.state, other.reason, other.status_code, other.kept)
     }
 }
 

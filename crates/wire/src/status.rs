@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gap::Gap;
 use crate::observation::{Observation, State};
 
 /// The body of `GET /status`: `{"status":{"targets":[…]}}`.
@@ -18,6 +19,9 @@ pub struct StatusBody {
 pub struct Status {
     /// One for each configured URL.
     pub targets: Vec<Arc<Target>>,
+    /// When the probe stood still, oldest first: the last few times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 /// One URL that a probe checks, and what it found there.

@@ -57,7 +57,13 @@ fn every_moment_inside_the_bounds_can_be_rebuilt() {
 fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
     let state = Arc::new(Snapshot::new(Timestamp::UNIX_EPOCH));
     let mut history = History::new(Arc::clone(&state), Bounds { changes: 10, age: Duration::MAX });
-    let edge = || RowEdge { target: 0, observation: Observation::default(), expected: None };
+    let edge = || RowEdge {
+        target: 0,
+        observation: Observation::default(),
+        expected: None,
+        agreement: None,
+        because: Arc::default(),
+    };
     let mut kept = Vec::new();
     // Six, then four more, then one too many: whatever it is that is told.
     for (seq, nodes, row, changed) in [(1, 1, 2, 3), (2, 2, 1, 1), (3, 0, 0, 1), (4, 0, 11, 0)] {
@@ -65,7 +71,19 @@ fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
         let rows = vec![Row { source: 0, edges: (0..row).map(|_| edge()).collect() }];
         let edges = vec![EdgePatch { source: 0, changed: (0..changed).map(|place| (place, edge())).collect() }];
         let at = Timestamp::UNIX_EPOCH;
-        history.record(Difference::Patch(Patch { seq, prev: seq - 1, at, nodes, rows, edges }), &state);
+        history.record(
+            Difference::Patch(Patch {
+                seq,
+                prev: seq - 1,
+                at,
+                nodes,
+                rows,
+                edges,
+                causes: Vec::new(),
+                gaps: Vec::new(),
+            }),
+            &state,
+        );
         kept.push(history.entries.len());
     }
     assert_eq!(kept, [1, 2, 2, 0]);

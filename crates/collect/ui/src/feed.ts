@@ -1,10 +1,12 @@
 /** From the collector into the store: the stream, the last hour, and the latencies. */
 
-import { apply, changes, tally } from './known/graph';
+import { changes } from './known/change';
+import { apply, tally } from './known/graph';
 import type { Graph } from './known/graph';
 import { MOST } from './known/latency';
+import { TOGETHER_MS } from './known/news';
 import { follow } from './known/stream';
-import { news } from './said/sentence';
+import { news } from './said/news';
 import { LARGE } from './store';
 import type { Store } from './store';
 
@@ -13,7 +15,8 @@ const SAMPLE_MS = 10_000;
 export type Feed = ReturnType<typeof createFeed>;
 
 export function createFeed(store: Store) {
-  const { stream, past, timeline, latency, asked } = store;
+  const { stream, past, timeline, latency, journal, asked } = store;
+  let waiting: ReturnType<typeof setTimeout> | undefined;
 
   function begin() {
     follow(`./api/v1/graph/events${asked.example ? '?example=true' : ''}`, (event) => {
@@ -30,12 +33,8 @@ export function createFeed(store: Store) {
         store.soon();
         return true;
       }
-      // Who was away is told what is now, not each thing that changed meanwhile.
-      const found = before ? changes(before, next) : [];
-      if (found.length) {
-        store.latest = { time: Math.max(...found.map((change) => Date.parse(change.at))), text: found };
-        announce(news(found, store.words));
-      }
+      if (event.event === 'patch') journal.add(event, next);
+      if (before) tell(before, next);
       record(next, event.event === 'snapshot');
       // The first picture waits for nothing.
       if (!before) {
@@ -50,6 +49,18 @@ export function createFeed(store: Store) {
     });
     setInterval(() => store.draw(), 1000);
     setInterval(sample, SAMPLE_MS);
+  }
+
+  /** Who was away is told what is now, not each thing that changed meanwhile. */
+  function tell(before: Graph, next: Graph) {
+    const story = store.news.add(changes(before, next), Date.parse(next.at));
+    // Said once, when it is whole: a screen reader would read each part of it anew.
+    if (story) waiting ??= setTimeout(() => {
+      waiting = undefined;
+      const last = store.news.latest();
+      if (last && last.end >= story.start) announce(news(last.changes, store.words, store.causes(last)));
+      store.soon();
+    }, TOGETHER_MS);
   }
 
   function announce(text: string) {
@@ -85,9 +96,12 @@ export function createFeed(store: Store) {
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       const { events } = await answer.json();
       const graphs: Graph[] = [];
+      journal.clear();
       for (const event of events) {
         const graph = apply(graphs[graphs.length - 1] ?? null, event);
-        if (graph) graphs.push(graph);
+        if (!graph) continue;
+        graphs.push(graph);
+        journal.add(event, graph);
       }
       const newest = graphs[graphs.length - 1];
       const last = newest ? Date.parse(newest.at) : -Infinity;
@@ -96,9 +110,7 @@ export function createFeed(store: Store) {
       // A link may be older than what is known.
       const start = timeline.start();
       if (store.asked.at !== null) store.asked.at = start === null || store.asked.at >= store.now() ? null : Math.max(start, store.asked.at);
-      const moments = timeline.changes();
-      const moment = moments[moments.length - 1];
-      if (moment && !(store.latest && store.latest.time > moment.time)) store.latest = { time: moment.time, text: moment.changes };
+      store.news.load(timeline.moments());
     } catch (error) {
       past.state = 'failed';
       past.trouble = store.words.timelineFailed(error instanceof Error ? error.message : String(error));

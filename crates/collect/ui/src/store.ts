@@ -2,19 +2,25 @@
 
 import type { Filter, Visible } from './asked/filter';
 import type { Link, Selection, View } from './asked/link';
-import type { Change, Graph } from './known/graph';
+import type { Graph } from './known/graph';
 import type { Scene } from './graph/scene';
 import type { Words } from './said/words';
 import { visible } from './asked/filter';
 import { parse } from './asked/link';
 import { MANY, scene } from './graph/scene';
 import { edgeKeys, isProbe, nodeKey, tally } from './known/graph';
+import { createJournal } from './known/journal';
 import { createLatency } from './known/latency';
+import { createNews } from './known/news';
+import type { Story } from './known/news';
 import { createTimeline } from './known/timeline';
 import { WORDS, language } from './said/words';
 
 /** The past of more edges is fetched only when it is asked for, and other views than the matrix are drawn once a second. */
 export const LARGE = 20_000;
+
+/** A policy is followed within this, or it was not the policy. */
+const CAUSE_MS = 5000;
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -27,7 +33,8 @@ export class Store {
   readonly timeline = createTimeline();
   readonly latency = createLatency();
   readonly past = { state: 'none' as 'none' | 'loading' | 'loaded' | 'failed', trouble: '', waiting: [] as Graph[] };
-  latest: { time: number, text: Change[] } | null = null;
+  readonly news = createNews();
+  readonly journal = createJournal();
   /** For a screen reader. */
   spoken = '';
   /** Counts what came into the timeline. */
@@ -97,9 +104,14 @@ export class Store {
 
   /** The key of the node or edge that is selected, if it is in the graph. */
   selected(graph: Graph): string | null {
-    const found = this.asked.selection && find(graph, this.asked.selection);
+    const found = this.asked.selection && !('list' in this.asked.selection) && find(graph, this.asked.selection);
     if (!found) return null;
     return found.place === undefined ? nodeKey(graph.nodes[found.node]) : edgeKeys(graph, found.node)[found.place];
+  }
+
+  /** What was done shortly before a story, and may be why. */
+  causes({ start, end }: Story) {
+    return this.journal.around(start - CAUSE_MS, end);
   }
 
   // ---- telling ----
@@ -139,7 +151,7 @@ export function nodeOf(graph: Graph, id: string): number {
 }
 
 /** Where what is selected is: a node, or the place of an edge in that node's row. */
-export function find(graph: Graph, selection: NonNullable<Selection>): { node: number, place?: number } | null {
+export function find(graph: Graph, selection: Exclude<Selection, null | { list: true }>): { node: number, place?: number } | null {
   if ('node' in selection) {
     const node = nodeOf(graph, selection.node);
     return node < 0 ? null : { node };

@@ -1,6 +1,7 @@
 /** Which nodes and edges are to be seen. Pure. */
 
-import type { Graph, RowEdge } from '../known/graph';
+import type { Graph } from '../known/graph';
+import type { RowEdge } from '../known/wire';
 import { isProbe, known } from '../known/graph';
 
 /** `ns` is '' for the nodes without a namespace, null for all. `matched` are the nodes that are searched for, `nodes` those and whoever shares an edge with them. */

@@ -2,7 +2,8 @@
 
 export type View = 'graph' | 'matrix' | 'table';
 
-export type Selection = { from: string, to: string } | { node: string } | null;
+/** An edge, a node, or the list of changes. */
+export type Selection = { from: string, to: string } | { node: string } | { list: true } | null;
 
 export type Link = {
   /** null for the one that fits the graph */
@@ -35,7 +36,7 @@ export function parse(search: string): Link {
     state: state === 'reachable' || state === 'unreachable' || state === 'unknown' ? state : null,
     hide: (query.get('hide') ?? '').split(',').filter((what) => ['unreachable', 'markers', 'self'].includes(what)),
     others: query.get('others') === 'true',
-    selection: from !== null && to !== null ? { from, to } : node !== null ? { node } : null,
+    selection: from !== null && to !== null ? { from, to } : node !== null ? { node } : query.get('list') === 'true' ? { list: true } : null,
     at: Number.isNaN(moment) ? null : moment,
     lang: query.get('lang'),
     sort: /^-?(source|target|state|reason|code|since|latency|expected)$/.exec(query.get('sort') ?? '')?.[0] ?? 'source',
@@ -63,11 +64,18 @@ export function format({ view, q, ns, state, hide, others, selection, at, lang, 
   if (selection && 'from' in selection) {
     say('from', selection.from);
     say('to', selection.to);
-  } else if (selection) say('node', selection.node);
+  } else if (selection && 'node' in selection) say('node', selection.node);
+  else if (selection) say('list', 'true');
   say('at', at !== null && new Date(at).toISOString());
   say('sort', sort !== 'source' && sort);
   say('order', order !== 'name' && order);
   say('lang', lang);
   const text = query.toString().replaceAll('%2C', ',').replaceAll('%3A', ':');
   return text && `?${text}`;
+}
+
+/** What a node's or an edge's key selects. */
+export function selectionOf(key: string): Selection {
+  const [source, target] = key.split('\n').map((part) => part.slice(part.indexOf(' ') + 1));
+  return target === undefined ? { node: source } : { from: source, to: target };
 }

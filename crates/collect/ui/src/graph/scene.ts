@@ -1,6 +1,7 @@
 /** What the graph view draws: nodes and edges, or namespaces where there are too many. Pure. */
 
-import type { Graph, RowEdge } from '../known/graph';
+import type { Graph } from '../known/graph';
+import type { RowEdge } from '../known/wire';
 import type { Visible } from '../asked/filter';
 import { differs, edgeKeys, isNonsense, isProbe, known, nodeKey } from '../known/graph';
 import { ems, inside } from './layout';

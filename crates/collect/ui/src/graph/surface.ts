@@ -30,7 +30,7 @@ export function createGraph(stage: HTMLElement, { select, unfold, keep, kept }: 
   const nodes = svg('g');
   const world = svg('g', {}, frames, edges, dragged, marks, nodes);
   const picture = svg('svg', { id: 'graph', role: 'group' }, world);
-  const tip = html('p', { id: 'tip', role: 'tooltip', hidden: '' }, html('span'), html('small'));
+  const tip = html('p', { id: 'tip', role: 'tooltip', hidden: '' }, html('span'));
   const tools = html('div', { class: 'tools', role: 'group' });
   const buttons = ['zoomIn', 'zoomOut', 'fit', 'arrange'].map((name, i) => html('button', { type: 'button', 'data-tool': name, click: () => tool(name) },
     svg('svg', { viewBox: '-8 -8 16 16', 'aria-hidden': 'true' }, svg('path', { d: ['M-5 0H5M0 -5V5', 'M-5 0H5', 'M-5 -2V-5H-2M2 -5H5V-2M5 2V5H2M-2 5H-5V2', 'M4.6 -2A5 5 0 1 0 5 1M5 -5.5V-1.8H1.3'][i] }))));
@@ -336,7 +336,6 @@ export function createGraph(stage: HTMLElement, { select, unfold, keep, kept }: 
     if (!item || tip.hidden || !drawing) return;
     const said = item.dataset.tip ?? item.getAttribute('aria-label') ?? '';
     say(tip.children[0], said);
-    say(tip.children[1], item.dataset.since ? drawing.utc(item.dataset.since) : '');
     const i = drawing.scene.nodes.findIndex((node) => node.key === key);
     const at = i >= 0 ? places[i] : curves.get(key)?.middle ?? { x: 0, y: 0 };
     const [x, y, r] = [camera.k * at.x + camera.x, camera.k * at.y + camera.y, i >= 0 ? camera.k * R : 6];

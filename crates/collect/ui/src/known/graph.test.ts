@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { apply, changes, colour, differs, edgeKeys, tally } from './graph';
+import { apply, colour, differs, edgeKeys, tally } from './graph';
+import { changes } from './change';
 import { golden, graph, history, replay } from './fixture';
 
 test('the golden history replayed is the golden graph, but for latencies', () => {
@@ -49,13 +50,13 @@ test('a patch of a node that does not exist is an error', () => {
 });
 
 test('paths between different probes are counted, no loops and no strangers', () => {
-  assert.deepEqual(tally(replay(history)), { paths: 6, open: 2, unknown: 2, differing: 0, edges: 10, probes: 3, answering: 2 });
+  assert.deepEqual(tally(replay(history)), { paths: 6, open: 2, unknown: 2, unmeasured: 0, differing: 0, edges: 10, probes: 3, answering: 2 });
   const fresh = graph({ A: {}, B: {} }, [['A', 'B', { state: 'pending' }], ['A', 'A', { state: 'reachable' }]]);
-  assert.deepEqual(tally(fresh), { paths: 1, open: 0, unknown: 1, differing: 0, edges: 2, probes: 2, answering: 2 });
+  assert.deepEqual(tally(fresh), { paths: 1, open: 0, unknown: 1, unmeasured: 0, differing: 0, edges: 2, probes: 2, answering: 2 });
 });
 
 test('an edge differs if it is open against the policies, or closed against them', () => {
-  const seen = (state: string, expected: string) => differs({ target: 0, state, expected });
+  const seen = (state: string, expected: string) => differs({ state, expected });
   assert.deepEqual([seen('reachable', 'denied'), seen('unreachable', 'allowed')], [true, true]);
   assert.deepEqual([seen('reachable', 'allowed'), seen('unreachable', 'denied'), seen('unknown', 'allowed'), seen('reachable', 'undecided')], [false, false, false, false]);
 });

@@ -1,35 +1,18 @@
 /** From the stream's events to a graph, and from two graphs to what changed between them. Pure. */
 
 import { names } from './name';
+import type { Heartbeat, Node, Patch, RowEdge, Snapshot } from './wire';
 
-/** The stream's JSON, as far as the page reads it. */
-export type Observation = { state: string, since?: string, status_code?: number, reason?: string, message?: string, latency_ms?: number };
-
-export type Node = Observation & { id: string, url: string, kind: string };
-
-export type RowEdge = Observation & { target: number, expected?: string };
-
-export type Row = { source: number, edges: RowEdge[] };
-
-export type Snapshot = { event: 'snapshot', seq: number, at: string, nodes: Node[], rows: Row[] };
-
-export type NodePatch = Observation & { node: number };
-
-export type EdgePatch = { source: number, changed: [number, RowEdge][] };
-
-export type Patch = { event: 'patch', seq: number, prev: number, at: string, nodes?: NodePatch[], rows?: Row[], edges?: EdgePatch[] };
-
-/** `rows[i]` are the edges out of `nodes[i]`. A row is never changed, only replaced: the same row means the same edges. `names` and `colours` belong to the set of nodes and stay the same object as long as it does. */
-export type Heartbeat = { event: 'heartbeat', seq: number, at: string };
-
+/**
+ * What is known at a moment. `rows[i]` are the edges out of `nodes[i]`. A row is never changed, only replaced: the same row means
+ * the same edges. `names` and `colours` belong to the set of nodes and stay the same object as long as it does.
+ */
 export type Graph = { seq: number, at: string, nodes: Node[], rows: RowEdge[][], names: { name: string, namespace: string }[], colours: number[] };
 
-/** A change of one edge, or of a node where `target` is -1; `from` is null for what is new, `to` for what is gone. Both ends are told by their names, since places may mean other nodes by then. */
-export type State = 'reachable' | 'unreachable' | 'unknown' | 'pending';
+export type State = 'reachable' | 'unreachable' | 'unknown' | 'pending' | 'not_measured';
 
-export type Change = { at: string, source: string, target: string | null, key: string, from: State | null, to: State | null, reason?: string };
-
-export type Tally = { paths: number, open: number, unknown: number, differing: number, probes: number, answering: number, edges: number };
+/** `paths` lead from one probe to another, and somebody measures them; `unmeasured` do so, and nobody does. */
+export type Tally = { paths: number, open: number, unknown: number, unmeasured: number, differing: number, probes: number, answering: number, edges: number };
 
 /** How many colours the style sheet has. */
 const COLOURS = 10;
@@ -66,18 +49,26 @@ export function apply(graph: Graph | null, event: Snapshot | Patch | Heartbeat):
 
 const alike = (a: RowEdge[], b: RowEdge[]) => a.length === b.length && a.every((edge, i) =>
   edge.target === b[i].target && edge.state === b[i].state && edge.since === b[i].since && edge.reason === b[i].reason
-  && edge.status_code === b[i].status_code && edge.message === b[i].message && edge.expected === b[i].expected);
+  && edge.status_code === b[i].status_code && edge.message === b[i].message && edge.expected === b[i].expected && edge.agreement === b[i].agreement
+  && edge.address === b[i].address && edge.kept?.state === b[i].kept?.state && edge.because?.length === b[i].because?.length);
 
-/** A state that only a newer collector knows is unknown. */
-export const known = ({ state }: { state: string }): State => (state === 'reachable' || state === 'unreachable' || state === 'pending' ? state : 'unknown');
+/** A state that only a newer collector knows is unknown; and so is what a check left behind that could not even be tried. */
+export function known({ state, reason }: { state: string, reason?: string }): State {
+  if (state === 'unreachable' && reason === 'local_error') return 'unknown';
+  return state === 'reachable' || state === 'unreachable' || state === 'pending' || state === 'not_measured' ? state : 'unknown';
+}
 
 export const isProbe = (node: Node) => node.kind === 'resource';
 
 /** A node that the collector reaches and that does not send a status. */
 export const isNonsense = (node: Node) => isProbe(node) && node.state === 'reachable' && node.reason !== undefined;
 
-/** Whether an edge is measured otherwise than the policies say. */
-export const differs = ({ state, expected }: RowEdge) => (state === 'reachable' && expected === 'denied') || (state === 'unreachable' && expected === 'allowed');
+/** Whether an edge is measured otherwise than the policies say: as the collector judges, or else by the two words alone. */
+export function differs({ state, reason, expected, agreement }: { state: string, reason?: string, expected?: string | null, agreement?: string }): boolean {
+  if (agreement !== undefined) return agreement === 'hole' || agreement === 'blocked';
+  const measured = known({ state, reason });
+  return (measured === 'reachable' && expected === 'denied') || (measured === 'unreachable' && expected === 'allowed');
+}
 
 /** A key for a node: a resource may have the URL of a target as its id. */
 export const nodeKey = (node: Node) => `${node.kind} ${node.id}`;
@@ -123,14 +114,18 @@ const tallies: WeakMap<RowEdge[], Omit<Tally, 'probes' | 'answering'>> = new Wea
  * counted once, however many graphs share it.
  */
 export function tally({ nodes, rows }: Graph): Tally {
-  const sum = { paths: 0, open: 0, unknown: 0, differing: 0, edges: 0, probes: 0, answering: 0 };
+  const sum = { paths: 0, open: 0, unknown: 0, unmeasured: 0, differing: 0, edges: 0, probes: 0, answering: 0 };
   rows.forEach((row, source) => {
     let part = tallies.get(row);
     if (!part) {
-      part = { paths: 0, open: 0, unknown: 0, differing: 0, edges: row.length };
+      part = { paths: 0, open: 0, unknown: 0, unmeasured: 0, differing: 0, edges: row.length };
       for (const edge of row) {
         if (edge.target === source || !isProbe(nodes[edge.target])) continue;
         const state = known(edge);
+        if (state === 'not_measured') {
+          part.unmeasured += 1;
+          continue;
+        }
         part.paths += 1;
         if (state === 'reachable') part.open += 1;
         else if (state !== 'unreachable') part.unknown += 1;
@@ -138,7 +133,7 @@ export function tally({ nodes, rows }: Graph): Tally {
       }
       tallies.set(row, part);
     }
-    for (const what of (['paths', 'open', 'unknown', 'differing', 'edges'] as const)) sum[what] += part[what];
+    for (const what of (['paths', 'open', 'unknown', 'unmeasured', 'differing', 'edges'] as const)) sum[what] += part[what];
   });
   for (const node of nodes) {
     if (!isProbe(node)) continue;
@@ -146,53 +141,6 @@ export function tally({ nodes, rows }: Graph): Tally {
     if (node.state === 'reachable') sum.answering += 1;
   }
   return sum;
-}
-
-/** What changed from one graph to a later one; the first verdict of all is no change. */
-export function changes(before: Graph, after: Graph): Change[] {
-  const found: Change[] = [];
-  // Where there was nobody, everybody is new.
-  if (before.nodes.length === 0) return found;
-  const same = before.names === after.names;
-  const old: Map<string, number> = new Map(same ? [] : before.nodes.map((node, i) => [nodeKey(node), i]));
-  after.nodes.forEach((node, source) => {
-    const key = nodeKey(node);
-    const place = same ? source : old.get(key);
-    old.delete(key);
-    const was = place === undefined ? undefined : before.nodes[place];
-    const name = after.names[source].name;
-    if (isProbe(node)) {
-      const [from, to] = [was ? known(was) : null, known(node)];
-      if (from !== to || was?.reason !== node.reason) report({ at: node.since ?? after.at, source: name, target: null, key, from, to, reason: node.reason });
-    }
-    const row = after.rows[source];
-    if (place === undefined || !was || before.rows[place] === row) return;
-    const few = same ? changedPlaces(before.rows[place], row) : null;
-    if (few) {
-      for (const i of few) compare(before.rows[place][i], row[i], () => edgeKey(after, source, i));
-      return;
-    }
-    const keys = edgeKeys(after, source);
-    const then = new Map(edgeKeys(before, place).map((edge, i) => [edge, before.rows[place][i]]));
-    row.forEach((edge, i) => compare(then.get(keys[i]), edge, () => keys[i]));
-
-    function compare(last: RowEdge | undefined, edge: RowEdge, keyOf: () => string) {
-      const to = known(edge);
-      const from = last ? known(last) : null;
-      if (from === to && last?.reason === edge.reason) return;
-      // What became unknown did so when its probe fell silent, whatever the edge says.
-      report({ at: to === 'unknown' ? after.at : edge.since ?? after.at, source: name, target: after.names[edge.target].name, key: keyOf(), from, to, reason: edge.reason });
-    }
-  });
-  for (const [key, place] of old) {
-    if (isProbe(before.nodes[place])) report({ at: after.at, source: before.names[place].name, target: null, key, from: known(before.nodes[place]), to: null });
-  }
-  return found;
-
-  function report(change: Change) {
-    const first = (change.from === null || change.from === 'pending') && change.target !== null;
-    if (!first && !(change.from === 'pending' && change.to === 'reachable')) found.push(change);
-  }
 }
 
 /**

@@ -1,11 +1,13 @@
 /** The past: every graph that there was, kept within bounds as what changed from one to the next. Pure. */
 
-import type { Change, Graph, Node, RowEdge } from './graph';
-import { changes } from './graph';
+import type { Graph } from './graph';
+import type { Node, RowEdge } from './wire';
+import type { Change } from './change';
+import { changes, isTransition } from './change';
 
 export type Delta = { nodes: [number, Node][], rows: [number, RowEdge[]][] };
 
-export type Entry = { time: number, state: Graph | Delta, changes: Change[], weight: number };
+export type Entry = { time: number, state: Graph | Delta, changes: Change[], told: boolean, weight: number };
 
 /** As the collector keeps: an hour, 20,000 changes. */
 const AGE_MS = 60 * 60 * 1000;
@@ -28,7 +30,7 @@ export function createTimeline({ age = AGE_MS, most = CHANGES }: { age?: number,
     if (before && before.names === graph.names && found.length === 0 && delta(before, graph).rows.length === 0) return;
     const keyframe = before?.names !== graph.names || whole % STEP === 0;
     whole = keyframe ? 1 : whole + 1;
-    const entry = { time, state: keyframe || !before ? graph : delta(before, graph), changes: found, weight: Math.max(1, found.length) };
+    const entry = { time, state: keyframe || !before ? graph : delta(before, graph), changes: found, told: found.some(isTransition), weight: Math.max(1, found.length) };
     entries.push(entry);
     weight += entry.weight;
     forget(time);
@@ -42,7 +44,7 @@ export function createTimeline({ age = AGE_MS, most = CHANGES }: { age?: number,
       drop += 1;
     }
     if (drop === 0) return;
-    const first = { ...entries[drop], state: rebuild(drop), changes: [] };
+    const first = { ...entries[drop], state: rebuild(drop), changes: [], told: false };
     entries = [first, ...entries.slice(drop + 1)];
   }
 
@@ -94,12 +96,15 @@ export function createTimeline({ age = AGE_MS, most = CHANGES }: { age?: number,
     /** How many states are kept. */
     size: () => entries.length,
 
-    /** The changes that are kept, by moment, oldest first. */
-    changes: (): { time: number, changes: Change[] }[] => entries.filter((entry) => entry.changes.length > 0),
+    /** All that changed, new reasons included, by moment, oldest first. */
+    moments: (): { time: number, changes: Change[] }[] => entries.filter((entry) => entry.changes.length > 0),
+
+    /** The moments at which something opened, closed, came or went, oldest first. */
+    changes: (): { time: number, changes: Change[] }[] => entries.filter((entry) => entry.told),
 
     /** The moment of the change before or after `time`; null if there is none. */
     step(time: number, way: 1 | -1) {
-      const changed = entries.filter((entry) => entry.changes.length > 0);
+      const changed = entries.filter((entry) => entry.told);
       return (way > 0 ? changed.find((entry) => entry.time > time) : changed.reverse().find((entry) => entry.time < time))?.time ?? null;
     },
   };

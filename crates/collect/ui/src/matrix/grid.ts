@@ -1,6 +1,7 @@
 /** The matrix as numbers: which nodes its rows and columns are, and a verdict for each cell. Pure. */
 
-import type { Graph, RowEdge } from '../known/graph';
+import type { Graph } from '../known/graph';
+import type { RowEdge } from '../known/wire';
 import type { Visible } from '../asked/filter';
 import { differs, isProbe, known } from '../known/graph';
 
@@ -60,6 +61,9 @@ export function grid({ nodes, rows, names }: Graph, seen: Visible, order: string
 /** Numbers in a name by their value. */
 const { compare } = new Intl.Collator('en', { numeric: true });
 
+/** What nobody measures is as empty as what nobody checks. */
+const CELL_OF = { ...CELL, not_measured: CELL.none };
+
 /**
  * The cells of one row.
  * @param cells of the row's length, filled here
@@ -85,7 +89,7 @@ export function single(row: RowEdge[], source: number, target: number, seen: Vis
   return worst;
 }
 
-const verdict = (edge: RowEdge, source: number) => CELL[known(edge)] | (edge.target === source ? CELL.self : 0) | (differs(edge) ? CELL.differs : 0);
+const verdict = (edge: RowEdge, source: number) => CELL_OF[known(edge)] | (edge.target === source ? CELL.self : 0) | (differs(edge) ? CELL.differs : 0);
 
 /**
  * The sizes that cells can have on a stage, smallest first: from the whole picture to what can be read.

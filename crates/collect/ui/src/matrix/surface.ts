@@ -1,7 +1,8 @@
 /** The matrix view: a cell a verdict, on canvas, with headings that stay. */
 
 import type { Grid } from './grid';
-import type { Graph, RowEdge } from '../known/graph';
+import type { Graph } from '../known/graph';
+import type { RowEdge } from '../known/wire';
 import type { Visible } from '../asked/filter';
 import type { Words } from '../said/words';
 import { html, say, set } from '../view/element';

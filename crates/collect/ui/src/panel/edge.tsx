@@ -1,7 +1,7 @@
 /** All that is known of one edge. */
 
 import { differs, edgeKey, isProbe, known } from '../known/graph';
-import type { RowEdge } from '../known/graph';
+import type { RowEdge } from '../known/wire';
 import { edgeWhy } from '../said/sentence';
 import { commands } from '../said/shell';
 import type { Words } from '../said/words';

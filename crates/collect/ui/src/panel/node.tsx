@@ -1,7 +1,7 @@
 /** All that is known of one node. */
 
 import { isNonsense, isProbe, known, nodeKey } from '../known/graph';
-import type { RowEdge } from '../known/graph';
+import type { RowEdge } from '../known/wire';
 import { nodeWhy } from '../said/sentence';
 import { explain } from '../said/words';
 import type { Words } from '../said/words';

@@ -3,7 +3,10 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Act } from '../act';
 import { known } from '../known/graph';
-import type { Change, Observation } from '../known/graph';
+import type { Observation } from '../known/wire';
+import { isTransition } from '../known/change';
+import type { Change } from '../known/change';
+import type { State } from '../known/graph';
 import { local, utc } from '../said/clock';
 import { ago } from '../said/sentence';
 import { explain } from '../said/words';
@@ -64,7 +67,7 @@ export function Command({ line, words }: { line: string, words: Words }) {
 export function Changes({ store, act, mine }: PanelProps & { mine: (change: Change) => boolean }) {
   const { words, past, asked, timeline } = store;
   const now = store.moment();
-  const moments = past.state === 'loaded' || asked.example ? timeline.changes().filter(({ time }) => time <= now) : [];
+  const moments = past.state === 'loaded' || asked.example ? timeline.moments().filter(({ time }) => time <= now) : [];
   const all = moments.flatMap((moment) => moment.changes.filter(mine).map((change) => ({ ...change, time: moment.time })));
   const last = all.slice(-MANY).reverse();
   return (
@@ -76,7 +79,7 @@ export function Changes({ store, act, mine }: PanelProps & { mine: (change: Chan
             <li>
               <button type="button" class="link" title={words.utc(utc(change.time))} onClick={() => act.travel(change.time)}>{local(change.time, now)}</button>
               <span>{change.target === null ? `${words.collector} → ${change.source}` : `${change.source} → ${change.target}`}</span>
-              <span class={`how ${change.to ?? 'unknown'}`}>{change.to === 'unreachable' ? explain(words, change.reason)[0] : change.to === null ? '–' : words.states[change.to]}</span>
+              <span class={`how ${change.to ?? 'unknown'}`}>{how(change, words)}</span>
             </li>
           ))}
         </ol>
@@ -84,4 +87,11 @@ export function Changes({ store, act, mine }: PanelProps & { mine: (change: Chan
       {all.length > MANY && <p class="soft">{words.further(all.length - MANY)}</p>}
     </section>
   );
+}
+
+/** What became of it: another reason for the same is only that. */
+function how(change: Change, words: Words) {
+  const { to, reason } = change;
+  if (!isTransition(change)) return <span class="soft">{words.nowOnly(reason ? explain(words, reason)[0] : words.states[to as State])}</span>;
+  return to === 'unreachable' ? explain(words, reason)[0] : to === null ? '–' : words.states[to];
 }

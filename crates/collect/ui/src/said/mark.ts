@@ -15,7 +15,8 @@ export const GLYPHS: Record<Mark, string> = {
 
 export function mark(reason: string | undefined): Mark {
   switch (reason) {
-    case 'connect_timeout': return 'silence';
+    case 'connect_timeout':
+    case 'no_answer': return 'silence';
     case 'connection_refused':
     case 'connection_reset': return 'refused';
     case 'dns_failed':

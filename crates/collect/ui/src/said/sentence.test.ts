@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { changes } from '../known/graph';
 import { graph, history, replay } from '../known/fixture';
 import { WORDS } from './words';
 
 process.env.TZ = 'Asia/Seoul';
 // The clock takes the time zone when it is loaded.
-const { ago, edgeLine, news, nodeLine, sentence } = await import('./sentence.js');
-const { local, utc } = await import('./clock.js');
+const { ago, edgeLine, nodeLine, sentence } = await import('./sentence');
+const { local, utc } = await import('./clock');
 const { en, ko } = WORDS;
 const now = Date.parse('2026-11-22T12:05:00Z');
 
@@ -69,17 +68,6 @@ test('an edge tells what little an old probe knows, and what a newer one knows',
     'B → C · not checked yet · No check has ended yet.',
     'C → A · unknown since 2026-11-20 21:00:00',
   ]);
-});
-
-test('news is one line: one change by name, several in numbers, a silent probe before its edges', () => {
-  const graphs = history.map((_, i) => replay(history.slice(0, i + 1)));
-  const found = (i: number) => changes(graphs[i], graphs[i + 1]);
-  assert.equal(news(found(0).slice(0, 1), en), 'client → backend closed: no answer');
-  assert.equal(news(found(0), en), '2 paths closed');
-  assert.equal(news(found(1), en), 'backend does not answer the collector: no answer');
-  assert.equal(news([], en), '');
-  const back = changes(graphs[1], graphs[0]);
-  assert.equal(news(back, ko), '경로 2개 열림');
 });
 
 test('time is local, with its date unless it is of today; UTC is there', () => {

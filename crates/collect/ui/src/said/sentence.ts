@@ -1,17 +1,19 @@
 /** What is said of a graph in words: the one sentence, what an edge or a node is, and what changed. Pure. */
 
-import type { Change, Graph, Node, Observation, RowEdge } from '../known/graph';
+import type { Graph } from '../known/graph';
+import type { Node, Observation, RowEdge } from '../known/wire';
 import type { Words } from './words';
 import { local, seconds } from './clock';
 import { isNonsense, isProbe, known, tally } from '../known/graph';
 import { explain } from './words';
 
-export type Sentence = { paths: string, unknown: string, differing: string, probes: string, hint: string, advice: string, command: string };
+/** `alarm` is whether nobody knows anything. */
+export type Sentence = { alarm: boolean, paths: string, unknown: string, unmeasured: string, differing: string, probes: string, hint: string, advice: string, command: string };
 
 /** @param port the collector's */
 export function sentence(graph: Graph, words: Words, port: string = '9001'): Sentence {
-  const { paths, open, unknown, differing, probes, answering } = tally(graph);
-  const said = { paths: '', unknown: '', differing: '', probes: '', hint: '', advice: '', command: '' };
+  const { paths, open, unknown, unmeasured, differing, probes, answering } = tally(graph);
+  const said = { alarm: false, paths: '', unknown: '', unmeasured: '', differing: '', probes: '', hint: '', advice: '', command: '' };
   if (!probes) {
     const command = `curl -d '{"id":"F","url":"http://frontend.stars:80/status"}' http://127.0.0.1:${port}/resources`;
     return { ...said, paths: words.noResources, hint: words.noResourcesHint, command };
@@ -20,8 +22,10 @@ export function sentence(graph: Graph, words: Words, port: string = '9001'): Sen
   const strange = graph.nodes.filter(isNonsense);
   return {
     ...said,
-    paths: words.paths(open, paths),
-    unknown: unknown ? words.unknownPaths(unknown) : '',
+    alarm: unknown > 0 && unknown === paths,
+    paths: unknown && unknown === paths ? words.allUnknown(unknown) : words.paths(open, paths),
+    unknown: unknown && unknown !== paths ? words.unknownPaths(unknown) : '',
+    unmeasured: unmeasured ? words.unmeasured(unmeasured) : '',
     differing: differing ? words.differing(differing) : '',
     probes: answering || silent.length ? words.probes(answering, probes) : words.waiting(probes),
     ...(!answering && silent.length
@@ -73,27 +77,6 @@ export function nodeWhy(node: Node, words: Words) {
     case 'pending': return words.pendingWhy;
     default: return '';
   }
-}
-
-/** What changed, in one line: a change by itself, several as numbers. */
-export function news(changed: Change[], words: Words) {
-  if (changed.length === 0) return '';
-  if (changed.length === 1) return newsOf(changed[0], words);
-  // A probe that falls silent takes its edges with it: that is one thing to say.
-  const nodes = changed.filter((change) => change.target === null);
-  const edges = changed.filter((change) => change.target !== null);
-  const [opened, closed] = ['reachable', 'unreachable'].map((state) => edges.filter(({ to }) => to === state).length);
-  const rest = words.many(opened, closed, nodes.length > 2 ? nodes.length : 0);
-  return [...(nodes.length > 2 ? [] : nodes.map((change) => newsOf(change, words))), rest || (nodes.length ? '' : words.many(0, 0, edges.length))]
-    .filter(Boolean).join(' · ');
-}
-
-export function newsOf({ source, target, from, to, reason }: Change, words: Words) {
-  const why = explain(words, reason)[0];
-  if (target === null) {
-    return from === null ? words.came(source) : to === null ? words.went(source) : to === 'reachable' ? words.answers(source) : words.silent(source, why);
-  }
-  return to === 'reachable' ? words.opened(source, target) : to === 'unreachable' ? words.closed(source, target, why) : words.lost(source, target);
 }
 
 /** How long ago, in words. */

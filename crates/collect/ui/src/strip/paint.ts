@@ -1,6 +1,6 @@
 /** The timeline's picture: a bar where something changed, higher where it was much. */
 
-import type { Change } from '../known/graph';
+import type { Change } from '../known/change';
 import { local } from '../said/clock';
 
 export type Span = { from: number, to: number };

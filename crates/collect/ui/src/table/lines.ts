@@ -1,6 +1,7 @@
 /** The table's rows: every edge that is seen, sorted; and the same as cells for a file. Pure. */
 
-import type { Graph, RowEdge } from '../known/graph';
+import type { Graph } from '../known/graph';
+import type { RowEdge } from '../known/wire';
 import type { Visible } from '../asked/filter';
 import type { Words } from '../said/words';
 import { differs, edgeKeys, known } from '../known/graph';
@@ -29,7 +30,7 @@ export function lines({ graph, seen, sort, latency }: Drawing): Line[] {
   });
   const way = sort.startsWith('-') ? -1 : 1;
   const column = sort.replace('-', '');
-  const rank = { unreachable: 0, unknown: 1, pending: 2, reachable: 3 };
+  const rank = { unreachable: 0, unknown: 1, pending: 2, not_measured: 3, reachable: 4 };
   // What has no value comes last, whichever way.
   const value = (a: number | undefined, b: number | undefined) =>
     (a === undefined || b === undefined ? Number(a === undefined) - Number(b === undefined) : way * (a - b));
@@ -43,7 +44,7 @@ export function lines({ graph, seen, sort, latency }: Drawing): Line[] {
     code: (a, b) => value(a.edge.status_code, b.edge.status_code),
     since: (a, b) => value(time(a.edge.since), time(b.edge.since)),
     latency: (a, b) => value(a.latency, b.latency),
-    expected: (a, b) => way * (Number(differs(b.edge)) - Number(differs(a.edge))) || text(a.edge.expected, b.edge.expected),
+    expected: (a, b) => way * (Number(differs(b.edge)) - Number(differs(a.edge))) || text(a.edge.expected ?? undefined, b.edge.expected ?? undefined),
   };
   return found.sort((a, b) => by[column](a, b) || compare(names[a.source].name, names[b.source].name) || compare(names[a.edge.target].name, names[b.edge.target].name));
 }
@@ -56,7 +57,7 @@ export function cells(drawing: Drawing): (string | number | undefined)[][] {
   return [
     ['source', 'source_url', 'target', 'target_url', 'state', 'reason', 'status_code', 'since', 'latency_ms', 'expected', 'message'],
     ...lines(drawing).map(({ source, edge, latency }) => [
-      nodes[source].id, nodes[source].url, nodes[edge.target].id, nodes[edge.target].url, known(edge), edge.reason, edge.status_code, edge.since, latency, edge.expected, edge.message,
+      nodes[source].id, nodes[source].url, nodes[edge.target].id, nodes[edge.target].url, known(edge), edge.reason, edge.status_code, edge.since, latency, edge.expected ?? undefined, edge.message,
     ]),
   ];
 }

@@ -34,7 +34,7 @@ export function App({ store, act }: Props) {
         {graph && asked.selection ? <Panel store={store} act={act} graph={graph} selection={asked.selection} /> : <aside id="panel" hidden />}
       </main>
       <Strip store={store} act={act} hidden={!store.live?.nodes.length} large={!!store.live && tally(store.live).edges > LARGE} />
-      <p id="spoken" class="spoken" role="status" aria-live="polite">{store.spoken}</p>
+      <p id="spoken" class="spoken" role="status" aria-live="polite">{store.spoken || null}</p>
       <Help open={store.help} words={words} close={() => act.help(false)} />
     </div>
   );

@@ -14,6 +14,7 @@ const SIGNS: Record<Exclude<State, 'unreachable'>, string> = {
   reachable: 'M-4.5 0.3L-1.5 3.3L4.5 -3',
   unknown: 'M-4.5 0H-4.4M0 0H0.1M4.5 0H4.6',
   pending: 'M0 0H0.1',
+  not_measured: 'M-3.4 0H3.4',
 };
 
 export const Sign = ({ state, reason }: { state: State, reason?: string }) => (

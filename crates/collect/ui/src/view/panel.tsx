@@ -3,6 +3,7 @@
 import type { Selection } from '../asked/link';
 import type { Graph } from '../known/graph';
 import { EdgePanel } from '../panel/edge';
+import { List } from '../panel/list';
 import { NodePanel } from '../panel/node';
 import { Title } from '../panel/parts';
 import { find } from '../store';
@@ -12,6 +13,7 @@ export type PanelProps = Props & { graph: Graph };
 
 export function Panel({ store, act, graph, selection }: PanelProps & { selection: NonNullable<Selection> }) {
   const { words } = store;
+  if ('list' in selection) return <aside id="panel"><List store={store} act={act} graph={graph} /></aside>;
   const found = find(graph, selection);
   return (
     <aside id="panel">
