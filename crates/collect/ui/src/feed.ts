@@ -5,7 +5,9 @@ import { apply, tally } from './known/graph';
 import type { Graph } from './known/graph';
 import { MOST } from './known/latency';
 import { TOGETHER_MS } from './known/news';
+import { PATIENCE_MS, poll, snapshotOf } from './known/poll';
 import { follow } from './known/stream';
+import type { Heartbeat, Patch, Snapshot } from './known/wire';
 import { news } from './said/news';
 import { LARGE } from './store';
 import type { Store } from './store';
@@ -18,37 +20,57 @@ export function createFeed(store: Store) {
   const { stream, past, timeline, latency, journal, asked } = store;
   let waiting: ReturnType<typeof setTimeout> | undefined;
 
+  /** When the stream last said something, and when anything last came. */
+  const heard = { stream: Date.now(), any: -Infinity };
+
   function begin() {
-    follow(`./api/v1/graph/events${asked.example ? '?example=true' : ''}`, (event) => {
-      const next = apply(store.live, event);
-      if (!next) return false;
-      const before = store.live;
-      store.live = next;
-      stream.live = true;
-      stream.heard = Date.now();
-      if (event.event === 'heartbeat') {
-        // Less than that is how long it was under way.
-        const ahead = Date.parse(event.at) - Date.now();
-        store.skew = Math.abs(ahead) > 2000 ? ahead : 0;
-        store.soon();
-        return true;
-      }
-      if (event.event === 'patch') journal.add(event, next);
-      if (before) tell(before, next);
-      record(next, event.event === 'snapshot');
-      // The first picture waits for nothing.
-      if (!before) {
-        store.draw();
-        void sample();
-      } else store.soon();
-      return true;
+    const example = asked.example ? '?example=true' : '';
+    follow(`./api/v1/graph/events${example}`, (event) => {
+      heard.stream = Date.now();
+      return take(event, event.event === 'snapshot');
     }, () => {
+      // What is asked for comes all the same.
+      if (Date.now() - heard.any < PATIENCE_MS && !document.hidden) return;
       stream.live = false;
       // At once: behind a hidden tab there is no next frame.
       store.draw();
     });
+    poll(`./api/v1/graph${example}`, () => heard.stream, (graph) => {
+      heard.any = Date.now();
+      take(snapshotOf(graph), past.state === 'none');
+      if (!store.asked.example) latency.take(graph, store.now());
+    }, { fetch: fetch.bind(globalThis), setTimeout: setTimeout.bind(globalThis), document, now: Date.now });
     setInterval(() => store.draw(), 1000);
     setInterval(sample, SAMPLE_MS);
+  }
+
+  /**
+   * @param anew whether something may have been missed
+   * @returns whether it follows on what is known
+   */
+  function take(event: Snapshot | Patch | Heartbeat, anew: boolean): boolean {
+    const next = apply(store.live, event);
+    if (!next) return false;
+    const before = store.live;
+    store.live = next;
+    stream.live = true;
+    stream.heard = Date.now();
+    if (event.event === 'heartbeat') {
+      // Less than that is how long it was under way.
+      const ahead = Date.parse(event.at) - Date.now();
+      store.skew = Math.abs(ahead) > 2000 ? ahead : 0;
+      store.soon();
+      return true;
+    }
+    if (event.event === 'patch') journal.add(event, next);
+    if (before) tell(before, next);
+    record(next, anew);
+    // The first picture waits for nothing.
+    if (!before) {
+      store.draw();
+      void sample();
+    } else store.soon();
+    return true;
   }
 
   /** Who was away is told what is now, not each thing that changed meanwhile. */
