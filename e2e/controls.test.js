@@ -509,37 +509,77 @@ test('a hidden tab closes its stream, and comes back with what is now', async ()
   await paths(page, 2);
 });
 
-test('beyond sixty nodes the matrix comes first, and the graph is folded by namespace and says so', async () => {
-  const probes = await farm();
-  const { resources } = mesh(probes, 66, 8, 6, (from, to) => (from + to) % 3 !== 0);
-  const { url } = await collector(resources).then(({ url: at, collect }) => {
-    collect();
-    return { url: at };
-  });
+test('beyond sixty nodes the matrix comes first; the graph is folded by namespace where names could not be read, and says so', async () => {
+  const probes = await farm({ hold: false });
+  const { resources } = mesh(probes, 300, 8, 12, (from, to) => (from + to) % 3 !== 0);
+  const { url, collect } = await collector(resources, undefined, '--http-request-seconds=30');
+  collect();
   const { page, faults } = await open(url);
-  const first = await until('matrix', 20_000, () => look(page), (seen) => seen.view === 'matrix' && seen.probes === '66 of 66 probes answer');
-  assert.match(first.paths, /^\d+ of 528 paths open$/);
+  const first = await until('matrix', 60_000, () => look(page), (seen) => seen.view === 'matrix' && seen.probes === '300 of 300 probes answer');
+  assert.match(first.paths, /^[\d,]+ of 2,400 paths open$/);
   await page.keyboard.press('g');
   let seen = await until('folded graph', 5000, () => look(page), ({ nodes }) => Object.keys(nodes).length > 0);
-  assert.match(seen.note, /^66 nodes folded into 6 namespaces: click one to unfold it\./);
-  assert.deepEqual([Object.keys(seen.nodes).length, [...new Set(Object.values(seen.nodes))]], [6, ['folded']]);
+  assert.match(seen.note, /^300 nodes folded into 12 namespaces: click one to unfold it\./);
+  assert.deepEqual([Object.keys(seen.nodes).length, [...new Set(Object.values(seen.nodes))]], [12, ['folded']]);
   assert.deepEqual(await axe(page), []);
-  const total = await page.locator('.share').evaluateAll((all) => all.reduce((sum, one) => sum + Number(one.textContent?.split('/')[1]), 0));
-  assert.equal(total, 528, 'every path is in one of the bundles');
+  const total = await page.locator('.bundle').evaluateAll((all) => all.reduce((sum, one) => sum + Number(one.getAttribute('data-all')), 0));
+  assert.equal(total, 2400, 'every path is in one of the bundles: in this mesh none stays within its namespace');
   await page.locator('.node.folded').first().click();
   seen = await look(page);
-  assert.deepEqual([Object.keys(seen.nodes).length, seen.frames.length], [5 + 11, 1]);
+  assert.deepEqual([Object.keys(seen.nodes).length, seen.frames], [11 + 25, ['team-1']]);
   await page.locator('.fold').focus();
   await page.keyboard.press('Enter');
-  assert.equal(Object.keys((await look(page)).nodes).length, 6);
+  assert.equal(Object.keys((await look(page)).nodes).length, 12);
   await page.getByRole('button', { name: 'Unfold all' }).click();
   seen = await look(page);
-  assert.deepEqual([Object.keys(seen.nodes).length, seen.note], [66, '']);
+  assert.deepEqual([Object.keys(seen.nodes).length, seen.note], [300, '']);
   await page.keyboard.press('t');
-  await until('table', 5000, () => page.locator('.where').textContent(), (text) => text === '1–200 of 528');
+  await until('table', 5000, () => page.locator('.where').textContent(), (text) => text === '1–200 of 2,400');
   await page.getByRole('button', { name: 'Next' }).click();
-  assert.equal(await page.locator('.where').textContent(), '201–400 of 528');
+  assert.equal(await page.locator('.where').textContent(), '201–400 of 2,400');
   assert.deepEqual(faults, []);
+});
+
+test('no text of the graph is under eleven pixels, and islands bundle what leads from one to another until it is pointed at', async () => {
+  const probes = await farm();
+  const { resources } = mesh(probes, 36, 11, 12, (from, to) => !(from % 12 === 1 && to % 12 === 2));
+  const { url, collect } = await collector(resources);
+  collect();
+  const { page } = await open(`${url}?view=graph`, { viewport: { width: 1366, height: 768 } });
+  await until('all', 15_000, () => look(page), ({ probes: said }) => said === '36 of 36 probes answer');
+  const texts = () => page.locator('#graph text').evaluateAll((all) => all.filter((text) => text.textContent && getComputedStyle(text).display !== 'none')
+    .map((text) => ({ text: text.textContent, px: parseFloat(getComputedStyle(text).fontSize) * /** @type {DOMMatrix} */ (/** @type {SVGGraphicsElement} */ (text).getScreenCTM()).a })));
+  assert.deepEqual((await texts()).filter(({ px }) => px < 10.95), []);
+  let seen = await look(page);
+  assert.deepEqual([Object.keys(seen.nodes).length, Object.keys(seen.edges).length], [36, 0]);
+  assert.equal(await page.locator('.bundle.unreachable').count(), 1, 'what is closed stands out');
+  const titles = await page.locator('.frame .title').evaluateAll((all) => all.map((title) => {
+    const { left, top, right, bottom } = title.getBoundingClientRect();
+    return document.elementFromPoint((left + right) / 2, (top + bottom) / 2)?.closest('.frame') === title.parentElement;
+  }));
+  assert.deepEqual([titles.length, titles.includes(false)], [12, false], 'titles are free');
+  await page.locator('.node .body').first().hover();
+  seen = await look(page);
+  assert.equal(Object.keys(seen.edges).length, 22, 'each edge of the node by itself');
+  const [tip, body] = await Promise.all([page.locator('#tip').boundingBox(), page.locator('.node .body').first().boundingBox()]);
+  assert.ok(tip && body && (tip.x >= body.x + body.width || tip.y >= body.y + body.height || tip.x + tip.width <= body.x || tip.y + tip.height <= body.y), 'the tip lies beside it');
+  for (let i = 0; i < 4; i += 1) await page.keyboard.press('-');
+  assert.deepEqual((await texts()).filter(({ px }) => px < 10.95), [], 'what could not be read moves away');
+});
+
+test('what changed is seen to: a halo for five seconds, and lights that rest ten seconds later', async () => {
+  const { url, lab } = await sky();
+  const { page } = await open(url);
+  await until('open graph', 15_000, () => look(page), allOpen);
+  const running = () => page.evaluate(() => document.getAnimations().filter((one) => one instanceof CSSAnimation && one.animationName === 'flow').length);
+  await until('rest', 15_000, running, (n) => n === 0);
+  lab.set(['C>F', 'F>C', 'F>B', 'B>C', 'B>F']);
+  const halo = page.locator('.edge.fresh.closed[data-source="resource C"][data-target="resource B"]');
+  await until('a halo', 8000, () => halo.count(), (n) => n === 1);
+  assert.ok(await running() > 0, 'lights run');
+  assert.equal(await halo.locator('.line').evaluate((line) => getComputedStyle(line).strokeOpacity), '0.55', 'and the closed is faint');
+  await until('its end', 12_000, () => page.locator('.edge.fresh').count(), (n) => n === 0);
+  await until('rest', 15_000, running, (n) => n === 0);
 });
 
 test('a node that comes leaves the others where they are', async () => {

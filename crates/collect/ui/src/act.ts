@@ -101,14 +101,19 @@ export function createAct(store: Store, feed: Feed) {
     },
 
     unfold(group: string, open: boolean) {
-      store.unfolded ??= new Set();
-      if (open) store.unfolded.add(group);
-      else store.unfolded.delete(group);
+      store.folds.set(group, open);
       store.draw();
     },
 
+    /** The graph's stage has another size. */
+    resized(room: { width: number, height: number }) {
+      if (room.width === store.room.width && room.height === store.room.height) return;
+      store.room = room;
+      store.soon();
+    },
+
     unfoldAll() {
-      store.unfolded = new Set(store.shown()?.names.map(({ namespace }) => namespace));
+      for (const { namespace } of store.shown()?.names ?? []) store.folds.set(namespace, true);
       store.draw();
     },
 

@@ -7,7 +7,11 @@ import type { Scene } from './graph/scene';
 import type { Words } from './said/words';
 import { visible } from './asked/filter';
 import { parse } from './asked/link';
+import { level } from './graph/level';
+import type { Level, Plan } from './graph/level';
 import { MANY, scene } from './graph/scene';
+import { kind } from './known/change';
+import type { Kind } from './known/change';
 import { edgeKeys, isProbe, nodeKey, tally } from './known/graph';
 import { createJournal } from './known/journal';
 import { createLatency } from './known/latency';
@@ -21,6 +25,14 @@ export const LARGE = 20_000;
 
 /** A policy is followed within this, or it was not the policy. */
 const CAUSE_MS = 5000;
+
+/** No text is smaller. */
+const READABLE_PX = 11;
+const PRESENTED_PX = 18;
+
+/** How long a change is marked in the picture, and how long lights run after one. */
+const HALO_MS = 5000;
+const LIGHTS_MS = 10_000;
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -42,14 +54,21 @@ export class Store {
 
   // ---- asked for ----
   asked: Link;
-  unfolded: Set<string> | null = null;
+  /** The namespaces that somebody unfolded, or folded. */
+  readonly folds = new Map<string, boolean>();
+  /** What the graph has to itself, in pixels. */
+  room = { width: 1200, height: 560 };
+  /** For a projector: larger text, and nothing around the picture. */
+  presenting = false;
   theme: Theme = 'auto';
   help = false;
   /** Whether the filters are open, where they do not fit beside the rest. */
   filters = false;
 
+  private readonly opened = Date.now();
   private readonly preferred: readonly string[];
   private memo: { names: Graph['names'], key: string, seen: Visible } | null = null;
+  private planned: { names: Graph['names'], key: string, level: Level } | null = null;
   private readonly listeners: (() => void)[] = [];
   private frame = 0;
   private drawn = 0;
@@ -97,9 +116,22 @@ export class Store {
     return this.memo.seen;
   }
 
+  /** How much of the graph is told at once. */
+  private level(graph: Graph): Level {
+    const { names, nodes, rows } = graph;
+    const key = JSON.stringify([this.asked.others, this.presenting, this.room, [...this.folds]]);
+    if (this.planned?.names === names && this.planned.key === key) return this.planned.level;
+    const plans: Plan[] = [];
+    const places = nodes.map((node, i) => (isProbe(node) || this.asked.others
+      ? plans.push({ key: nodeKey(node), id: isProbe(node) ? node.id : names[i].name, name: names[i].name, group: names[i].namespace }) - 1 : -1));
+    const pairs = plans.length > MANY ? [] : rows.flatMap((row, source) => row.map(({ target }) => ({ source: places[source], target: places[target] })))
+      .filter(({ source, target }) => source >= 0 && target >= 0);
+    this.planned = { names, key, level: level(plans, pairs, this.folds, this.room, this.presenting ? PRESENTED_PX : READABLE_PX) };
+    return this.planned.level;
+  }
+
   scene(graph: Graph): Scene {
-    const many = graph.nodes.filter((node) => isProbe(node) || this.asked.others).length > MANY;
-    return scene(graph, this.seen(graph), this.asked.others, many ? (this.unfolded ??= new Set()) : null);
+    return scene(graph, this.seen(graph), this.asked.others, this.level(graph));
   }
 
   /** The key of the node or edge that is selected, if it is in the graph. */
@@ -112,6 +144,15 @@ export class Store {
   /** What was done shortly before a story, and may be why. */
   causes({ start, end }: Story) {
     return this.journal.around(start - CAUSE_MS, end);
+  }
+
+  /** What changed a moment ago, and whether lights run: they do for a while after a change, then they rest. */
+  recent(): { fresh: ReadonlyMap<string, Kind>, lit: boolean } {
+    const story = this.news.latest();
+    const age = story ? this.now() - story.end : Infinity;
+    const fresh = this.asked.at === null && story && age < HALO_MS
+      ? new Map(story.changes.filter(({ target }) => target !== null).map((change) => [change.key, kind(change)])) : new Map<string, Kind>();
+    return { fresh, lit: age < LIGHTS_MS || Date.now() - this.opened < LIGHTS_MS };
   }
 
   // ---- telling ----

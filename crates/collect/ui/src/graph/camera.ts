@@ -32,6 +32,7 @@ export function gestures(surface: HTMLElement, { camera, move, hold, drag, drop 
   let held: string | null = null;
   let slipped = false;
   let start: Point = { x: 0, y: 0 };
+  let panned = -Infinity;
 
   const place = (event: PointerEvent | WheelEvent) => {
     const { left, top } = surface.getBoundingClientRect();
@@ -41,8 +42,15 @@ export function gestures(surface: HTMLElement, { camera, move, hold, drag, drop 
   surface.addEventListener('wheel', (event) => {
     event.preventDefault();
     // A line of a mouse wheel is some twenty pixels; a pinch on a touchpad comes as a wheel with Ctrl.
-    const pixels = event.deltaY * (event.deltaMode === 1 ? 20 : event.deltaMode === 2 ? 400 : 1);
-    move(zoom(camera(), 2 ** (-pixels * (event.ctrlKey ? 0.01 : 0.002)), place(event)));
+    const scale = event.deltaMode === 1 ? 20 : event.deltaMode === 2 ? 400 : 1;
+    const by = { x: event.deltaX * scale, y: event.deltaY * scale };
+    // Two fingers move sideways, too, and in small steps; a wheel knows one way, and jumps.
+    const fingers = by.x !== 0 || (event.deltaMode === 0 && Math.abs(by.y) < 50);
+    if (!event.ctrlKey && (fingers || event.timeStamp - panned < 250)) {
+      panned = event.timeStamp;
+      const { k, x, y } = camera();
+      move({ k, x: x - by.x, y: y - by.y });
+    } else move(zoom(camera(), 2 ** (-by.y * (event.ctrlKey ? 0.01 : 0.002)), place(event)));
   }, { passive: false });
 
   surface.addEventListener('pointerdown', (event) => {

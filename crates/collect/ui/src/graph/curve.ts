@@ -13,17 +13,18 @@ const BEND = 0.12;
 /**
  * @param nth of several from and to the same
  * @param centre of a ring that both are on: a chord would run through their neighbours
+ * @param radii of what is at both ends
  */
-export function curve(from: Point, to: Point, nth: number, thick: number, centre: Point | null = null): Curve {
+export function curve(from: Point, to: Point, nth: number, thick: number, centre: Point | null = null, radii: { from: number, to: number } = { from: R, to: R }): Curve {
   const long = distance(from, to) || 1;
   // Long chords bend less, or they would leave the picture.
   const bend = (centre ? 0.5 : 1) * BEND * Math.min(1, (16 * R) / long) ** 0.5 * (1 + 0.6 * nth);
   const chord = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
   const { x, y } = centre ? towards(chord, centre, Math.min(0.4 * long, 0.5 * distance(chord, centre))) : chord;
   const control = { x: x - (to.y - from.y) * bend, y: y + (to.x - from.x) * bend };
-  const start = towards(from, control, R + GAP);
-  const tip = towards(to, control, R + GAP);
-  const neck = towards(to, control, R + GAP + headLength(thick));
+  const start = towards(from, control, radii.from + GAP);
+  const tip = towards(to, control, radii.to + GAP);
+  const neck = towards(to, control, radii.to + GAP + headLength(thick));
   const at = (t: number) => ({
     x: round((1 - t) * (1 - t) * start.x + 2 * t * (1 - t) * control.x + t * t * neck.x),
     y: round((1 - t) * (1 - t) * start.y + 2 * t * (1 - t) * control.y + t * t * neck.y),
@@ -47,8 +48,9 @@ export function loop(centre: Point, direction: number, nth: number, thick: numbe
     x: centre.x + far * Math.cos(direction + angle),
     y: centre.y + far * Math.sin(direction + angle),
   });
-  const slim = Math.min(thick, 5);
-  const far = R * (2.35 + 0.5 * nth);
+  // What a probe finds of itself says little of the network, and is drawn like it.
+  const slim = Math.min(thick, 2);
+  const far = R * (2.1 + 0.5 * nth);
   const away = R + GAP;
   const neck = polar(0.4, away + headLength(slim) - 1);
   const [a, b, c] = [polar(-0.4, away), polar(-0.5, far), polar(0.5, far)];
@@ -60,6 +62,16 @@ export function loop(centre: Point, direction: number, nth: number, thick: numbe
 }
 
 const headLength = (thick: number) => 5 + 1.25 * thick;
+
+/** From an island's border to another's. */
+export function bow(start: Point, end: Point, control: Point, thick: number): Curve {
+  const neck = towards(end, control, headLength(thick));
+  const at = (t: number) => ({
+    x: round((1 - t) * (1 - t) * start.x + 2 * t * (1 - t) * control.x + t * t * end.x),
+    y: round((1 - t) * (1 - t) * start.y + 2 * t * (1 - t) * control.y + t * t * end.y),
+  });
+  return { line: `M${point(start)}Q${point(control)} ${point(towards(neck, end, 1))}`, head: head(end, neck, thick), middle: at(0.5), mark: at(0.6), at };
+}
 
 /** An arrowhead. */
 function head(tip: Point, neck: Point, thick: number) {

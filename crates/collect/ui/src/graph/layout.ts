@@ -217,8 +217,11 @@ export function shorten(name: string, room: number) {
   return letters[0] ?? '';
 }
 
-/** A name as it fits into a circle, and at what size. */
-export function inside(name: string) {
+/**
+ * A name as it fits into a circle, and at what size.
+ * @param least the smallest that can be read
+ */
+export function inside(name: string, least: number = 11) {
   const size = Math.min(26, (1.6 * R) / (ems(name) || 1));
-  return size < 11 ? { text: shorten(name, (1.6 * R) / 11), size: 11 } : { text: name, size: round(size) };
+  return size < least ? { text: shorten(name, (1.6 * R) / least), size: least } : { text: name, size: round(size) };
 }

@@ -6,7 +6,8 @@ import { visible } from '../asked/filter';
 import { ALL, graph, history, replay } from '../known/fixture';
 import { scene } from './scene';
 
-const draw = (seen: Graph, filter: Partial<Filter> = {}, unfolded: Set<string> | null = null) => scene(seen, visible(seen, { ...ALL, ...filter }), filter.others ?? false, unfolded);
+const draw = (seen: Graph, filter: Partial<Filter> = {}, unfolded: Set<string> | null = null) =>
+  scene(seen, visible(seen, { ...ALL, ...filter }), filter.others ?? false, unfolded ? { portrait: false, unfolded, text: 0 } : { portrait: true, unfolded: new Set(), text: 15 });
 
 test('ids are inside, names beside, groups are namespaces', () => {
   const { nodes, links, groups } = draw(replay(history));
@@ -26,11 +27,12 @@ test('what is filtered is marked, not removed: nothing moves', () => {
 
 test('a folded namespace is one node, and the edges between two are one with its share', () => {
   const seen = replay(history.slice(0, 2));
-  const { nodes, links, folded } = draw(seen, {}, new Set());
-  assert.deepEqual(nodes.map(({ key, count, text }) => [key, count, text]), [['namespace stars', 2, '2'], ['namespace client', 1, '1']]);
+  const { nodes, links, bundles, folded } = draw(seen, {}, new Set());
+  assert.deepEqual(nodes.map(({ key, count }) => [key, count]), [['namespace stars', 2], ['namespace client', 1]]);
   assert.equal(folded, 2);
   const say = (link: any) => `${nodes[link.source].name}>${nodes[link.target].name} ${link.open}/${link.all} ${link.state}`;
   assert.deepEqual(links.map(say).sort(), ['client>stars 1/2 mixed', 'stars>client 1/2 mixed', 'stars>stars 4/4 reachable']);
+  assert.deepEqual(bundles.map(({ source, target, open, closed }) => [source, target, open, closed]).sort(), [['client', 'stars', 1, 1], ['stars', 'client', 1, 1], ['stars', 'stars', 2, 0]], 'loops are none of them');
 });
 
 test('one namespace unfolds by itself', () => {

@@ -4,7 +4,9 @@ import type { Graph } from '../known/graph';
 import type { RowEdge } from '../known/wire';
 import type { Visible } from '../asked/filter';
 import { differs, edgeKeys, isNonsense, isProbe, known, nodeKey } from '../known/graph';
-import { ems, inside } from './layout';
+import { ems, inside, shorten } from './layout';
+import type { Level } from './level';
+import { WIDEST } from './islands';
 
 /** `node` is the place in the graph, -1 for a folded namespace. */
 export type SceneNode = {
@@ -50,19 +52,17 @@ export type SceneLink = {
   since: string | undefined;
 };
 
-export type Scene = { nodes: SceneNode[], links: SceneLink[], groups: Map<string, number>, folded: number };
+/** All paths from one namespace to another, or within one. */
+export type Bundle = { key: string, source: string, target: string, open: number, closed: number, unknown: number, differs: boolean };
 
-/** More nodes than this are folded, and the matrix is the first view. */
+export type Scene = { level: Level, nodes: SceneNode[], links: SceneLink[], bundles: Bundle[], groups: Map<string, number>, folded: number };
+
+/** With more probes than this the matrix is the first view. */
 export const MANY = 60;
 
-/** Of the names beside nodes. */
-export const TEXT = 15;
-
-/**
- * @param others whether targets that are no resource are drawn
- * @param unfolded the namespaces that are not folded; null when nothing is
- */
-export function scene(graph: Graph, seen: Visible, others: boolean, unfolded: Set<string> | null): Scene {
+/** @param others whether targets that are no resource are drawn */
+export function scene(graph: Graph, seen: Visible, others: boolean, level: Level): Scene {
+  const { portrait, unfolded, text } = level;
   const { nodes, rows, names, colours } = graph;
   const drawn: SceneNode[] = [];
   const groups = new Map<string, number>();
@@ -71,7 +71,7 @@ export function scene(graph: Graph, seen: Visible, others: boolean, unfolded: Se
     if (!isProbe(node) && !others) return -1;
     const { name, namespace } = names[i];
     groups.set(namespace, (groups.get(namespace) ?? 0) + 1);
-    if (unfolded && !unfolded.has(namespace)) {
+    if (!portrait && !unfolded.has(namespace)) {
       let at = folds.get(namespace);
       if (at === undefined) {
         at = drawn.length;
@@ -83,11 +83,11 @@ export function scene(graph: Graph, seen: Visible, others: boolean, unfolded: Se
       drawn[at].matched ||= seen.matched[i];
       return at;
     }
-    const short = inside(isProbe(node) ? node.id : name);
-    const beside = short.text === name ? '' : name;
+    const short = portrait ? inside(isProbe(node) ? node.id : name, text) : { text: '', size: 0 };
+    const beside = !portrait ? shorten(name, WIDEST) : short.text === name ? '' : name;
     drawn.push({
       key: nodeKey(node), group: namespace, node: i, state: isProbe(node) ? known(node) : 'other', colour: colours[i],
-      ...short, name: beside, wide: beside ? TEXT * ems(beside) : 0, count: 1, strange: isNonsense(node), shown: seen.nodes[i], matched: seen.matched[i], since: node.since,
+      ...short, name: beside, wide: beside ? text * ems(beside) : 0, count: 1, strange: isNonsense(node), shown: seen.nodes[i], matched: seen.matched[i], since: node.since,
     });
     return drawn.length - 1;
   });
@@ -126,5 +126,27 @@ export function scene(graph: Graph, seen: Visible, others: boolean, unfolded: Se
       if (state === 'unreachable') bundle.reason ??= edge.reason;
     });
   });
-  return { nodes: drawn, links, groups, folded: folds.size };
+  return { level, nodes: drawn, links, bundles: portrait ? [] : bundle(graph, seen, place), groups, folded: folds.size };
+}
+
+/** @param place of each node in the scene, -1 for those that are not drawn */
+function bundle({ rows, names }: Graph, seen: Visible, place: number[]): Bundle[] {
+  const found = new Map<string, Bundle>();
+  rows.forEach((row, from) => {
+    if (place[from] < 0) return;
+    const source = names[from].namespace;
+    for (const edge of row) {
+      if (place[edge.target] < 0 || edge.target === from || !seen.edge(from, edge)) continue;
+      const target = names[edge.target].namespace;
+      const key = `namespace ${source}\nnamespace ${target}`;
+      let one = found.get(key);
+      if (!one) found.set(key, one = { key, source, target, open: 0, closed: 0, unknown: 0, differs: false });
+      const state = known(edge);
+      if (state === 'reachable') one.open += 1;
+      else if (state === 'unreachable') one.closed += 1;
+      else one.unknown += 1;
+      one.differs ||= differs(edge);
+    }
+  });
+  return [...found.values()];
 }

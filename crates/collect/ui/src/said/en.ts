@@ -76,6 +76,9 @@ export const en = {
   folded: (nodes: number, groups: number) => `${plural(nodes, 'node')} folded into ${plural(groups, 'namespace')}: click one to unfold it.`,
   unfold: (name: string, n: number) => `${name} · ${plural(n, 'node')}, folded`,
   fold: (name: string) => `Fold ${name}`,
+  nodes: (n: number) => plural(n, 'node'),
+  bundle: (from: string, to: string, open: number, closed: number, unknown: number) =>
+    `${from} → ${to} · ${[`${count(open)} of ${plural(open + closed + unknown, 'path')} open`, closed && `${count(closed)} closed`, unknown && `${count(unknown)} unknown`].filter(Boolean).join(', ')}`,
   unfoldAll: 'Unfold all',
 
   opened: (from: string, to: string) => `${from} → ${to} opened`,

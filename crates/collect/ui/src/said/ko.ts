@@ -77,6 +77,9 @@ export const ko: Words = {
   folded: (nodes, groups) => `노드 ${count(nodes)}개를 네임스페이스 ${count(groups)}개로 접었습니다. 누르면 펼쳐집니다.`,
   unfold: (name, n) => `${name} · 노드 ${count(n)}개, 접힘`,
   fold: (name) => `${name} 접기`,
+  nodes: (n) => `노드 ${count(n)}개`,
+  bundle: (from, to, open, closed, unknown) =>
+    `${from} → ${to} · ${[`경로 ${count(open + closed + unknown)}개 중 ${count(open)}개 열림`, closed && `${count(closed)}개 닫힘`, unknown && `${count(unknown)}개 알 수 없음`].filter(Boolean).join(', ')}`,
   unfoldAll: '모두 펼치기',
 
   opened: (from, to) => `${from} → ${to} 열림`,

@@ -18,7 +18,7 @@ export function sentence(graph: Graph, words: Words, port: string = '9001'): Sen
     const command = `curl -d '{"id":"F","url":"http://frontend.stars:80/status"}' http://127.0.0.1:${port}/resources`;
     return { ...said, paths: words.noResources, hint: words.noResourcesHint, command };
   }
-  const silent = graph.nodes.filter((node) => isProbe(node) && node.state === 'unreachable');
+  const silent = graph.nodes.filter((node) => isProbe(node) && known(node) === 'unreachable');
   const strange = graph.nodes.filter(isNonsense);
   return {
     ...said,

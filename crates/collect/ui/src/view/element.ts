@@ -49,3 +49,33 @@ export function get(id: string): HTMLElement {
   if (!element) throw new Error(`the page has no #${id}`);
   return element;
 }
+
+/**
+ * Makes the children of `group` those of `wanted`, by key: what stays keeps its focus and its moving light.
+ * @param known the elements by key, kept from one time to the next
+ * @param build what one is made of; another means a new element
+ */
+export function sync<T extends { key: string }>(group: SVGElement, wanted: readonly T[], known: Map<string, SVGElement>, build: (one: T) => string,
+  create: (one: T, parts: string) => SVGElement, update: (item: SVGElement, one: T) => void) {
+  const stay = new Set(wanted.map((one) => one.key));
+  for (const child of [...group.children] as SVGElement[]) {
+    if (stay.has(child.dataset.key ?? '')) continue;
+    known.delete(child.dataset.key ?? '');
+    child.remove();
+  }
+  wanted.forEach((one, i) => {
+    const parts = build(one);
+    let item = known.get(one.key);
+    if (!item || item.dataset.parts !== parts) {
+      const fresh = create(one, parts);
+      set(fresh, { 'data-key': one.key, 'data-parts': parts });
+      const focus = item === document.activeElement;
+      item?.replaceWith(fresh);
+      item = fresh;
+      known.set(one.key, item);
+      if (group.children[i] !== item) group.insertBefore(item, group.children[i] ?? null);
+      if (focus) item.focus();
+    } else if (group.children[i] !== item) group.insertBefore(item, group.children[i] ?? null);
+    update(item, one);
+  });
+}

@@ -8,7 +8,6 @@ import type { Graph } from '../known/graph';
 import type { SceneNode } from '../graph/scene';
 import { nodeOf } from '../store';
 import { createMatrix } from '../matrix/surface';
-import { utc } from '../said/clock';
 import { edgeLine, nodeLine } from '../said/sentence';
 import { Table } from '../table/table';
 import type { Props } from './app';
@@ -82,6 +81,7 @@ function GraphStage({ store, act, graph, hidden }: Stage) {
         else act.choose(null);
       },
       unfold: act.unfold,
+      resized: act.resized,
       keep: (name, places) => keep(`star:places:${name}`, JSON.stringify([...places].slice(0, 500).map(([key, { x, y }]) => [key, Math.round(x), Math.round(y)]))),
       kept(name) {
         try {
@@ -102,8 +102,9 @@ function GraphStage({ store, act, graph, hidden }: Stage) {
     const title = (node: SceneNode) => (node.node >= 0 ? graph.names[node.node].name : node.name || words.noNamespace);
     surface.current.draw({
       scene, markers: !asked.hide.includes('markers'), still: asked.at !== null || !store.stream.live, selected: store.selected(graph), words,
-      utc: (since) => words.utc(utc(since)),
+      ...store.recent(),
       line: (item) => ('node' in item ? nodeLine(graph, item.node, words, moment)
+        : 'bundle' in item ? words.bundle(item.bundle.source || words.noNamespace, item.bundle.target || words.noNamespace, item.bundle.open, item.bundle.closed, item.bundle.unknown)
         : 'group' in item ? words.unfold(item.group || words.noNamespace, item.count)
           : item.link.edge ? edgeLine(graph, item.link.from, item.link.edge, words, moment)
             : `${title(scene.nodes[item.link.source])} → ${title(scene.nodes[item.link.target])} · ${words.mixed(item.link.open, item.link.all)}`),
