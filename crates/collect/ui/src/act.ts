@@ -145,6 +145,12 @@ export function createAct(store: Store, feed: Feed) {
       store.draw();
     },
 
+    /** For a projector, and back. */
+    present() {
+      store.presenting = !store.presenting;
+      store.draw();
+    },
+
     zoom: (factor: number) => current()?.zoom?.(factor),
     fit: () => current()?.fit?.(),
 
@@ -156,6 +162,7 @@ export function createAct(store: Store, feed: Feed) {
         search.blur();
         act.ask({ q: '' });
       } else if (store.asked.selection) act.choose(null);
+      else if (store.presenting) act.present();
     },
   };
   return act;

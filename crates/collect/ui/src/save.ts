@@ -12,6 +12,9 @@ function save(name: string, type: string, text: string) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+/** Without it Excel takes UTF-8 for something else. */
+const BOM = '\ufeff';
+
 /** For a file's name. */
 const stamp = (store: Store) => new Date(store.moment()).toISOString().slice(0, 19).replaceAll(':', '');
 
@@ -19,12 +22,14 @@ export function saveJson(store: Store) {
   const graph = store.shown();
   if (!graph) return;
   const { seq, at, nodes, rows } = graph;
-  const edges = rows.flatMap((row, source) => row.map(({ target, expected, ...seen }) =>
+  const visible = store.seen(graph);
+  // What is searched for and filtered, as in the table.
+  const edges = rows.flatMap((row, source) => row.filter((edge) => !visible.active || visible.edge(source, edge)).map(({ target, expected, ...seen }) =>
     ({ source: nodes[source].id, target: nodes[target].id, ...seen, expected: expected ?? null })));
   save(`star-graph-${stamp(store)}.json`, 'application/json', `${JSON.stringify({ seq, at, nodes, edges }, null, 2)}\n`);
 }
 
 export function saveCsv(store: Store) {
   const graph = store.shown();
-  if (graph) save(`star-paths-${stamp(store)}.csv`, 'text/csv', csv(cells(drawing(store, graph))));
+  if (graph) save(`star-paths-${stamp(store)}.csv`, 'text/csv', `${BOM}${csv(cells(drawing(store, graph)))}`);
 }

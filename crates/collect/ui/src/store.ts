@@ -65,7 +65,7 @@ export class Store {
   /** Whether the filters are open, where they do not fit beside the rest. */
   filters = false;
 
-  private readonly opened = Date.now();
+  readonly opened = Date.now();
   private readonly preferred: readonly string[];
   private memo: { names: Graph['names'], key: string, seen: Visible } | null = null;
   private planned: { names: Graph['names'], key: string, level: Level } | null = null;

@@ -52,7 +52,7 @@ function portrait(nodes: Plan[], pairs: { source: number, target: number }[], ro
     const { k } = fitting(bounds([...boxed, ...places.flatMap(({ x, y }) => [{ x: x - 2 * R, y: y - 2 * R }, { x: x + 2 * R, y: y + 2 * R }])]), room.width, room.height, 26);
     if (k * text >= least) return text;
     text = Math.ceil(least / k);
-    if (text > 22) return null;
+    if (text > 28) return null;
   }
   return null;
 }

@@ -55,7 +55,7 @@ export function drawNodes(layer: SVGElement, drawing: Drawing, { places, faces, 
     set(item, {
       class: `node ${item.dataset.parts} ${node.state} ${colour(node.colour)}${node.strange ? ' odd' : ''}${selected === node.key ? ' selected' : ''}${node.matched ? '' : ' aside'}${node.group ? ' boxed' : ''}`,
       'data-one': node.node >= 0, 'data-tip': said, role: 'button',
-      'aria-label': node.text === '' || said.startsWith(node.text) ? said : `${node.text} ${said}`,
+      'aria-label': node.state === 'folded' ? `${words.nodes(node.count)} ${said}` : node.text === '' || said.startsWith(node.text) ? said : `${node.text} ${said}`,
       transform: `translate(${places[i].x.toFixed(1)} ${places[i].y.toFixed(1)})`,
     });
     const [body, id, name] = [item.children[0], item.children[1], item.children[2]];

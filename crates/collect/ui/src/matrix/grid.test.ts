@@ -2,7 +2,7 @@ import type { Graph } from '../known/graph';
 import type { Filter } from '../asked/filter';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { CELL, fill, grid, sizes } from './grid';
+import { CELL, fill, grid, sizes, sums } from './grid';
 import { visible } from '../asked/filter';
 import { ALL, graph, history, replay } from '../known/fixture';
 
@@ -28,7 +28,7 @@ test('the golden graph as a matrix, by namespace and name', () => {
     [CELL.unknown, CELL.unknown | CELL.self, CELL.unknown],
     [CELL.unreachable, CELL.reachable, CELL.reachable | CELL.self],
   ]);
-  assert.deepEqual(plan.rowSpans, [{ name: 'client', start: 0, end: 1 }, { name: 'stars', start: 1, end: 3 }]);
+  assert.deepEqual(plan.rowSpans, [{ name: 'client', start: 0, end: 1, open: 0, all: 0 }, { name: 'stars', start: 1, end: 3, open: 0, all: 0 }]);
 });
 
 test('a target that is no resource is a column, not a row; names are in the order of their numbers', () => {
@@ -59,8 +59,17 @@ test('a million cells are filled, and each is where it belongs', () => {
   assert.equal(cells.flat().filter((cell) => (cell & 7) === CELL.unreachable).length, 333_334);
 });
 
-test('cells are as large as the stage allows, and smaller on demand', () => {
-  assert.deepEqual(sizes(3, 600), [44]);
-  assert.deepEqual(sizes(40, 600), [15, 18, 24, 32, 44]);
-  assert.deepEqual(sizes(1000, 600), [1, 4, 8, 14, 18, 24, 32, 44]);
+test('the whole fills its room, and what is larger can be read', () => {
+  assert.deepEqual(sizes({ rows: 1000, columns: 1000 }, { width: 900, height: 700 }), [1, 4, 8, 15, 20, 28, 36, 48, 64, 88]);
+  assert.deepEqual(sizes({ rows: 8, columns: 8 }, { width: 1200, height: 480 }), [60, 64, 88]);
+  assert.deepEqual(sizes({ rows: 3, columns: 3 }, { width: 1200, height: 480 }), [120]);
+});
+
+test('each namespace has the share of its paths that are open, loops left out', () => {
+  const seen = replay(history.slice(0, 2));
+  const visibly = visible(seen, ALL);
+  const plan = grid(seen, visibly, 'name');
+  assert.equal(sums(plan, seen, visibly), true);
+  assert.deepEqual(plan.rowSpans.map(({ name, open, all }) => [name, open, all]), [['client', 1, 2], ['stars', 3, 4]]);
+  assert.equal(sums(plan, seen, visibly), false, 'nothing changed');
 });

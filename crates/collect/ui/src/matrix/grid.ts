@@ -6,7 +6,7 @@ import type { Visible } from '../asked/filter';
 import { differs, isProbe, known } from '../known/graph';
 
 /** of a namespace, from row `start` to before `end` */
-export type Span = { name: string, start: number, end: number };
+export type Span = { name: string, start: number, end: number, open: number, all: number };
 
 /** `rows` and `columns` are places in the graph; `column[place]` is where a node's column is, -1 for none. */
 export type Grid = { rows: number[], columns: number[], rowSpans: Span[], columnSpans: Span[], column: Int32Array };
@@ -50,7 +50,7 @@ export function grid({ nodes, rows, names }: Graph, seen: Visible, order: string
       const name = names[place].namespace;
       const last = found[found.length - 1];
       if (last?.name === name) last.end = i + 1;
-      else found.push({ name, start: i, end: i + 1 });
+      else found.push({ name, start: i, end: i + 1, open: 0, all: 0 });
     });
     return found;
   };
@@ -92,11 +92,34 @@ export function single(row: RowEdge[], source: number, target: number, seen: Vis
 const verdict = (edge: RowEdge, source: number) => CELL_OF[known(edge)] | (edge.target === source ? CELL.self : 0) | (differs(edge) ? CELL.differs : 0);
 
 /**
- * The sizes that cells can have on a stage, smallest first: from the whole picture to what can be read.
- * @param count of cells along the longer side
+ * The heights that rows can have on a stage, smallest first: from the whole picture to what can be read. The whole fills its room.
  * @param room in pixels
  */
-export function sizes(count: number, room: number) {
-  const whole = Math.max(1, Math.min(44, Math.floor(room / (count || 1))));
-  return [...new Set([whole, ...[4, 8, 14, 18, 24, 32, 44].filter((size) => size > whole)])];
+export function sizes({ rows, columns }: { rows: number, columns: number }, room: { width: number, height: number }) {
+  const whole = Math.max(1, Math.min(120, Math.floor(Math.min(room.height / (rows || 1), room.width / (columns || 1)))));
+  return [...new Set([whole, ...[4, 8, 15, 20, 28, 36, 48, 64, 88].filter((size) => size > whole)])];
+}
+
+/** Beyond this many cells sums cost more than they tell. */
+const SUMMED = 40_000;
+
+/** Sums for each namespace the paths out of it and into it. @returns whether a sum is another than before */
+export function sums({ rows, columns, rowSpans, columnSpans, column }: Grid, graph: Graph, seen: Visible): boolean {
+  if (rows.length * columns.length > SUMMED) return false;
+  const before = JSON.stringify([rowSpans, columnSpans]);
+  for (const span of [...rowSpans, ...columnSpans]) span.open = span.all = 0;
+  const spanOf = (spans: Span[], at: number) => spans.find(({ start, end }) => at >= start && at < end);
+  rows.forEach((source, i) => {
+    const out = spanOf(rowSpans, i);
+    for (const edge of graph.rows[source]) {
+      if (edge.target === source || column[edge.target] < 0 || !seen.edge(source, edge)) continue;
+      const open = Number(known(edge) === 'reachable');
+      for (const span of [out, spanOf(columnSpans, column[edge.target])]) {
+        if (!span) continue;
+        span.open += open;
+        span.all += 1;
+      }
+    }
+  });
+  return before !== JSON.stringify([rowSpans, columnSpans]);
 }

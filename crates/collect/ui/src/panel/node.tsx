@@ -35,7 +35,7 @@ export function NodePanel({ store, act, graph, place }: PanelProps & { place: nu
       ]} />
       {isProbe(node) && <Neighbours name="out" title={out.length ? words.reachesTitle(open(out), out.length) : words.reachesNone} all={out} words={words} />}
       <Neighbours name="into" title={into.length ? words.reachedTitle(open(into), into.length) : words.reachedNone} all={into} words={words} />
-      <Changes store={store} act={act} graph={graph} mine={(change) => change.key === key || change.key.startsWith(`${key}\n`) || change.key.endsWith(`\n${key}`)} />
+      <Changes store={store} act={act} graph={graph} node={key} mine={(change) => change.key === key || change.key.startsWith(`${key}\n`) || change.key.endsWith(`\n${key}`)} />
     </>
   );
 }

@@ -36,7 +36,7 @@ export function Verdict({ seen, why, plain, now, words }: { seen: Observation, w
         {seen.since && <time dateTime={seen.since} title={words.utc(utc(seen.since))}>{words.since(local(seen.since, now))} · {ago(seen.since, now, words)}</time>}
       </p>
       {((why !== '' && state !== 'reachable') || plain) && <p class="why">{why}</p>}
-      {seen.message && !plain && <p class="message">“{seen.message}”</p>}
+      {seen.message && !plain && <details class="message"><summary>{words.message}</summary>“{seen.message}”</details>}
     </section>
   );
 }
@@ -64,12 +64,14 @@ export function Command({ line, words }: { line: string, words: Words }) {
   return <pre tabIndex={0}><code ref={code}>{line}</code><button type="button" onClick={copy}>{copied ? words.copied : words.copy}</button></pre>;
 }
 
-export function Changes({ store, act, mine }: PanelProps & { mine: (change: Change) => boolean }) {
+/** @param node whose probe looks, and may have stood still */
+export function Changes({ store, act, mine, node }: PanelProps & { mine: (change: Change) => boolean, node: string }) {
   const { words, past, asked, timeline } = store;
   const now = store.moment();
   const moments = past.state === 'loaded' || asked.example ? timeline.moments().filter(({ time }) => time <= now) : [];
   const all = moments.flatMap((moment) => moment.changes.filter(mine).map((change) => ({ ...change, time: moment.time })));
   const last = all.slice(-MANY).reverse();
+  const pauses = store.journal.pauses(node).filter(({ from }) => from <= now).slice(-5).reverse();
   return (
     <section class="changes">
       <h3>{words.changes}</h3>
@@ -85,6 +87,7 @@ export function Changes({ store, act, mine }: PanelProps & { mine: (change: Chan
         </ol>
       )}
       {all.length > MANY && <p class="soft">{words.further(all.length - MANY)}</p>}
+      {pauses.map((pause) => <p key={pause.from} class="soft">{words.pause(local(pause.from, now), local(pause.until, now))}</p>)}
     </section>
   );
 }

@@ -6,11 +6,8 @@ import { service } from '../known/name';
 export const quote = (word: string) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** @param source the URL of the probe that checks; where it is no service's, the command is for its machine */
-export function commands(source: string, target: string): string[] {
+export function command(source: string, target: string): string {
   const pod = service(source);
   const url = quote(/^[a-z][a-z0-9+.-]*:\/\//i.test(target) ? target : `http://${target}`);
-  return [
-    pod && !/\.localhost\b/.test(source) ? `kubectl exec -n ${pod.namespace} deploy/${pod.service} -- probe check ${url}` : `star-probe check ${url}`,
-    `curl -sS -m 2 -o /dev/null -w '%{http_code} %{time_total}s\\n' ${url}`,
-  ];
+  return pod && !/\.localhost\b/.test(source) ? `kubectl exec -n ${pod.namespace} deploy/${pod.service} -- probe check ${url}` : `star-probe check ${url}`;
 }

@@ -46,7 +46,9 @@ export function lines({ graph, seen, sort, latency }: Drawing): Line[] {
     latency: (a, b) => value(a.latency, b.latency),
     expected: (a, b) => way * (Number(differs(b.edge)) - Number(differs(a.edge))) || text(a.edge.expected ?? undefined, b.edge.expected ?? undefined),
   };
-  return found.sort((a, b) => by[column](a, b) || compare(names[a.source].name, names[b.source].name) || compare(names[a.edge.target].name, names[b.edge.target].name));
+  const loop = ({ source, edge }: Line) => Number(edge.target === source);
+  // What is no path comes last.
+  return found.sort((a, b) => loop(a) - loop(b) || by[column](a, b) || compare(names[a.source].name, names[b.source].name) || compare(names[a.edge.target].name, names[b.edge.target].name));
 }
 
 const time = (since: string | undefined) => (since === undefined ? undefined : Date.parse(since));

@@ -32,6 +32,7 @@ export function Table({ store, act, graph, hidden }: Props & { graph: Graph | nu
     sheet.current?.scrollTo(0, 0);
   };
   const { sort } = drawn;
+  const loops = all.filter(({ source, edge }) => edge.target === source).length;
   return (
     <div class="stage" id="table-stage">
       <div class="sheet" tabIndex={0} role="region" aria-label={words.tableLabel} ref={sheet}>
@@ -51,6 +52,7 @@ export function Table({ store, act, graph, hidden }: Props & { graph: Graph | nu
           </tbody>
         </table>
       </div>
+      {loops > 0 && <p class="soft" id="loops">{words.loops(all.length - loops, loops)}</p>}
       <p class="pages" hidden={all.length <= PAGE}>
         <button type="button" disabled={at === 0} onClick={() => turn(-1)}>{words.previous}</button>
         <span class="where">{words.page(at * PAGE + 1, at * PAGE + some.length, all.length)}</span>
@@ -73,8 +75,8 @@ function Row({ line: { key, source, edge, latency }, drawn: { graph, words, now,
   const state = known(edge);
   return (
     <tr data-key={key} class={key === selected ? 'selected' : ''} aria-current={key === selected ? 'true' : undefined}>
-      <th scope="row"><button type="button" onClick={open}>{graph.names[source].name}</button></th>
-      <td>{graph.names[edge.target].name}</td>
+      <th scope="row"><button type="button" onClick={open}>{graph.names[source].name}</button><Namespace of={graph.names[source]} /></th>
+      <td>{graph.names[edge.target].name}<Namespace of={graph.names[edge.target]} /></td>
       <td class={`state ${state}`}>{words.states[state]}</td>
       <td title={edge.message}>{state === 'unreachable' ? explain(words, edge.reason)[0] : ''}</td>
       <td class="number">{edge.status_code ?? ''}</td>
@@ -84,3 +86,6 @@ function Row({ line: { key, source, edge, latency }, drawn: { graph, words, now,
     </tr>
   );
 }
+
+/** Where a node is, beside its name. */
+const Namespace = ({ of: { name, namespace } }: { of: { name: string, namespace: string } }) => (namespace && namespace !== name ? <small data-of={namespace} /> : null);

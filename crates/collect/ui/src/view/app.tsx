@@ -22,7 +22,7 @@ export function App({ store, act }: Props) {
   useLayoutEffect(() => {
     document.documentElement.lang = ko ? 'ko' : 'en';
   }, [ko]);
-  const state = [!stream.live && 'stale', asked.at !== null && 'was', graph && !probes && 'empty'].filter(Boolean).join(' ');
+  const state = [!stream.live && 'stale', asked.at !== null && 'was', graph && !probes && 'empty', store.presenting && 'presenting'].filter(Boolean).join(' ');
   return (
     <div id="app" class={state}>
       <Header store={store} act={act} />

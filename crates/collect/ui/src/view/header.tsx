@@ -9,6 +9,8 @@ import { seconds } from '../said/clock';
 import { Icon } from './icon';
 import type { Props } from './app';
 
+/** After so long without a word one asks why. */
+const PATIENCE_MS = 6000;
 const VIEWS: View[] = ['graph', 'matrix', 'table'];
 const SAVE = 'M0 -6V2M-3.4 -1L0 2.4L3.4 -1M-6 5.5H6';
 
@@ -50,7 +52,9 @@ function Connection({ store }: Props) {
     ? (asked.at !== null ? words.pastChip : asked.example ? words.example : words.live)
     : stream.heard === null ? words.connecting : words.reconnecting;
   const age = stream.live || stream.heard === null ? '' : words.stale(words.age(seconds(stream.heard, Date.now())));
-  return <p id="connection"><span id="status" role="status">{status}</span> <span id="age">{age}</span></p>;
+  const long = !stream.live && Date.now() - (stream.heard ?? store.opened) > PATIENCE_MS;
+  const hint = !long ? '' : stream.heard === null ? words.windows : words.cutOff;
+  return <p id="connection" title={hint || undefined}><span id="status" role="status">{status}</span> <span id="age">{age || (stream.heard === null ? hint : '')}</span></p>;
 }
 
 function Controls({ store, act }: Props) {

@@ -15,6 +15,7 @@ export function listen(document: Document, act: Act) {
       document.querySelector<HTMLInputElement>('#search')?.select();
     },
     '?': () => act.help(),
+    p: () => act.present(),
     n: () => act.travel(null),
     ',': () => act.step(-1),
     '.': () => act.step(1),

@@ -10,6 +10,7 @@ import { nodeOf } from '../store';
 import { createMatrix } from '../matrix/surface';
 import { edgeLine, nodeLine } from '../said/sentence';
 import { Table } from '../table/table';
+import { Legend } from './legend';
 import type { Props } from './app';
 
 export function Stages({ store, act, graph, probes }: Props & { graph: Graph | null, probes: number }) {
@@ -21,6 +22,7 @@ export function Stages({ store, act, graph, probes }: Props & { graph: Graph | n
       <div id="stages">
         <GraphStage store={store} act={act} graph={graph} hidden={kind !== 'graph'} />
         <MatrixStage store={store} act={act} graph={graph} hidden={kind !== 'matrix'} />
+        {(kind === 'graph' || kind === 'matrix') && !store.presenting && <Legend kind={kind} bundled={kind === 'graph' && graph !== null && store.scene(graph).bundles.length > 0} words={store.words} />}
         <Table store={store} act={act} graph={graph} hidden={kind !== 'table'} />
       </div>
     </>

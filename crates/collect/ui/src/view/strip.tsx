@@ -1,14 +1,15 @@
 /** The timeline's strip: when something changed, and a slider to see the graph as it was. */
 
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { tally } from '../known/graph';
 import { local, utc } from '../said/clock';
-import { paint } from '../strip/paint';
+import { news } from '../said/news';
+import { nearest, paint } from '../strip/paint';
 import type { Span } from '../strip/paint';
 import type { Props } from './app';
 
-/** The strip covers five minutes at the least, an hour at the most. */
-const LEAST_MS = 5 * 60 * 1000;
+/** The strip covers a minute at the least, an hour at the most. */
+const LEAST_MS = 60 * 1000;
 const MOST_MS = 60 * 60 * 1000;
 
 export function Strip({ store, act, hidden, large }: Props & { hidden: boolean, large: boolean }) {
@@ -24,6 +25,7 @@ export function Strip({ store, act, hidden, large }: Props & { hidden: boolean, 
   const now = heard ? store.now() : stream.heard as number;
   const start = timeline.start();
   const { at } = asked;
+  const [pointed, point] = useState<{ time: number, x: number } | null>(null);
   if (!held.current) span.current = { from: Math.max(now - MOST_MS, Math.min(start ?? now, now - LEAST_MS, at ?? now)), to: now };
   const { from, to } = span.current;
 
@@ -38,9 +40,12 @@ export function Strip({ store, act, hidden, large }: Props & { hidden: boolean, 
     const signature = [store.version, Math.round(from / 1000), canvas.current.clientWidth, devicePixelRatio, at === null, store.theme, matchMedia('(prefers-color-scheme: dark)').matches].join();
     if (signature === painted.current) return;
     painted.current = signature;
-    paint(canvas.current, { changes: timeline.changes(), start, span: { from, to } });
+    paint(canvas.current, { changes: timeline.changes(), deeds: store.journal.deeds(), pauses: store.journal.pauses(), start, span: { from, to } });
   });
 
+  const moments = () => [...timeline.changes().map((one) => one.time), ...store.journal.deeds().map((one) => one.time)];
+  const width = () => canvas.current?.clientWidth ?? 1;
+  const told = pointed && story(store, pointed.time);
   const time = at === null ? words.timelineNow : local(at, now);
   const known = start !== null && start > from + 1000 ? words.timelineFrom(local(start, now)) : '';
   const part = ((at ?? to) - from) / (to - from);
@@ -58,7 +63,17 @@ export function Strip({ store, act, hidden, large }: Props & { hidden: boolean, 
       <div class="track">
         <canvas aria-hidden="true" ref={canvas} />
         <input type="range" step="1" aria-label={words.timelineLabel} aria-valuetext={time} ref={slider}
-          onInput={({ currentTarget }) => act.travel(Number(currentTarget.value) >= to ? null : Number(currentTarget.value), held.current)}
+          onInput={({ currentTarget }) => {
+            const wanted = Number(currentTarget.value);
+            // The hand means the bar that it is near.
+            act.travel(wanted >= to ? null : held.current ? nearest(moments(), wanted, span.current, width()) ?? wanted : wanted, held.current);
+          }}
+          onPointerMove={(event) => {
+            const x = event.clientX - event.currentTarget.getBoundingClientRect().left;
+            const found = nearest(moments(), from + ((x - 8) / (width() - 16)) * (to - from), span.current, width());
+            point(found === null ? null : { time: found, x });
+          }}
+          onPointerLeave={() => point(null)}
           onPointerDown={() => { held.current = true; }}
           onPointerUp={() => { held.current = false; }}
           onPointerCancel={() => { held.current = false; }}
@@ -68,8 +83,17 @@ export function Strip({ store, act, hidden, large }: Props & { hidden: boolean, 
             event.preventDefault();
             act.step(event.key === 'ArrowLeft' ? -1 : 1);
           }} />
+        {told && <p class="tip" aria-hidden="true" style={{ left: `${Math.max(4, Math.min(pointed.x - 150, width() - 304))}px` }}>{told}</p>}
         {at !== null && <output aria-hidden="true" class={part > 0.5 ? 'before' : ''} title={words.utc(utc(at))} style={{ left: `calc(${part} * (100% - 16px) + 8px)` }}>{time}</output>}
       </div>
     </footer>
   );
+}
+
+/** What happened at a moment, in words. */
+function story(store: Props['store'], time: number): string {
+  const { words, timeline, journal } = store;
+  const changes = timeline.changes().filter((one) => Math.abs(one.time - time) < 1000).flatMap((one) => one.changes);
+  const text = news(changes, words, journal.around(time - 1000, time + 1000));
+  return text && `${local(time, store.now())} · ${text}`;
 }
