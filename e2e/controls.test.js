@@ -715,3 +715,71 @@ test('a second visit fetches the document alone, and it is told that nothing cha
   const answer = await fetch(new URL(script ?? '', url));
   assert.deepEqual([answer.status, answer.headers.get('cache-control')], [200, 'public, max-age=31536000, immutable']);
 });
+
+test('with forced colours the matrix is still one, a switch shows its state, and axe finds nothing', async () => {
+  const { url } = await sky(STATES['frontend policy']);
+  const { page, faults } = await open(`${url}?view=matrix`, { forcedColors: 'active' });
+  await paths(page, 2);
+  await page.locator('[role=grid]').focus();
+  const colours = () => page.evaluate(() => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector('#matrix-stage canvas'));
+    const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')).getImageData(0, 0, canvas.width, canvas.height);
+    /** @type {Map<number, number>} */
+    const counts = new Map();
+    for (const pixel of new Uint32Array(data.buffer)) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
+    return [...counts.values()].filter((n) => n > 2000).length;
+  });
+  assert.ok(await colours() >= 4, 'ground, open, closed, not checked');
+  const [on, off] = await page.evaluate(() => {
+    const ground = () => getComputedStyle(/** @type {Element} */ (document.querySelector('[data-show=self] i'))).backgroundColor;
+    const before_ = ground();
+    /** @type {HTMLElement} */ (document.querySelector('[data-show=self]')).click();
+    return [before_, ground()];
+  });
+  assert.notEqual(on, off);
+  for (const key of 'mtg') {
+    await page.keyboard.press(key);
+    assert.deepEqual(await axe(page), [], key);
+  }
+  assert.deepEqual(faults, []);
+});
+
+test('when printed the table is whole, and nothing of the page around it', async () => {
+  const probes = await farm();
+  const { resources } = mesh(probes, 12, 11, 3, () => true);
+  const { url, collect } = await collector(resources);
+  collect();
+  const { page } = await open(`${url}?view=table`);
+  await until('all', 15_000, () => look(page), ({ rows }) => rows.length === 132);
+  await page.emulateMedia({ media: 'print' });
+  const seen = await page.evaluate(() => ({
+    head: getComputedStyle(/** @type {Element} */ (document.querySelector('header'))).display,
+    strip: getComputedStyle(/** @type {Element} */ (document.querySelector('#strip'))).display,
+    cut: (() => { const sheet = /** @type {Element} */ (document.querySelector('.sheet')); return sheet.scrollHeight - sheet.clientHeight; })(),
+  }));
+  assert.deepEqual({ ...seen, cut: seen.cut <= 1 }, { head: 'none', strip: 'none', cut: true });
+});
+
+test('on a touch screen whatever is pressed is 32 pixels or more', async () => {
+  const { url } = await sky(STATES['frontend policy']);
+  const { page } = await open(`${url}?from=C&to=B`, { viewport: { width: 360, height: 740 }, hasTouch: true });
+  await paths(page, 2);
+  await page.locator('#options').click();
+  const small = await page.evaluate(() => [...document.querySelectorAll('header button, header select, #strip button, .tools button, .close, #news button')].flatMap((element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return width > 0 && (width < 31.5 || height < 31.5) ? [`${element.outerHTML.slice(0, 80)} ${width}x${height}`] : [];
+  }));
+  assert.deepEqual(small, []);
+});
+
+test('a low window folds the timeline to a line, and three nodes keep their names and marks', async () => {
+  const { url } = await sky(STATES['frontend policy']);
+  const { page } = await open(url, { viewport: { width: 683, height: 384 } });
+  await paths(page, 2);
+  const { strip, names, marks } = await page.evaluate(() => {
+    const seen = (/** @type {string} */ selector) => [...document.querySelectorAll(selector)].filter((element) => element.getBoundingClientRect().width > 0 && getComputedStyle(element).display !== 'none').length;
+    return { strip: /** @type {Element} */ (document.querySelector('#strip')).getBoundingClientRect().height, names: seen('.node .name'), marks: seen('.mark') };
+  });
+  assert.ok(strip < 50, `${strip}`);
+  assert.deepEqual([names, marks], [3, 4]);
+});

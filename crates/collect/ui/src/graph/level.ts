@@ -11,8 +11,9 @@ import type { Island, Size } from './islands';
  */
 export type Level = { portrait: boolean, unfolded: ReadonlySet<string>, text: number };
 
-/** More are no portrait. */
+/** More nodes, or more paths, are no portrait. */
 const FEW = 12;
+const PATHS = 48;
 /** Of names in a portrait, where there is room. */
 const TEXT = 15;
 
@@ -28,7 +29,7 @@ export type Plan = { key: string, id: string, name: string, group: string };
 export function level(nodes: Plan[], pairs: { source: number, target: number }[], folds: ReadonlyMap<string, boolean>, room: Size, least: number): Level {
   const groups = [...new Set(nodes.map(({ group }) => group))].sort((a, b) => Number(a === '') - Number(b === '') || compare(a, b));
   const folded = groups.some((group) => folds.get(group) === false);
-  if (nodes.length <= FEW && !folded) {
+  if (nodes.length <= FEW && pairs.length <= PATHS && !folded) {
     const text = portrait(nodes, pairs, room, least);
     if (text !== null) return { portrait: true, unfolded: new Set(groups), text };
   }
@@ -52,7 +53,7 @@ function portrait(nodes: Plan[], pairs: { source: number, target: number }[], ro
     const { k } = fitting(bounds([...boxed, ...places.flatMap(({ x, y }) => [{ x: x - 2 * R, y: y - 2 * R }, { x: x + 2 * R, y: y + 2 * R }])]), room.width, room.height, 26);
     if (k * text >= least) return text;
     text = Math.ceil(least / k);
-    if (text > 28) return null;
+    if (text > 22) return null;
   }
   return null;
 }

@@ -114,14 +114,15 @@ export function drawEdges(layer: SVGElement, marks: SVGElement, links: SceneLink
 /** More shares than this would be noise: they are told of what is pointed at. */
 const SHARES = 40;
 
-/** Where a bundle's share is told: on its line, on no island, and on no other share, if there is such a place. */
+/** Where a bundle's share is told: on its line, on no island, and on no other share; none if there is no such place. */
 function labels(bundles: Bundle[], curves: Map<string, Curve>, boxes: Box[]): Map<string, Point> {
   const found = new Map<string, Point>();
   for (const { key, closed, differs } of [...bundles].reverse()) {
     const curve = curves.get(key) as Curve;
     const free = ({ x, y }: Point) => boxes.every((box) => x < box.x - 18 || x > box.x + box.width + 18 || y < box.y - 10 || y > box.y + box.height + 10)
       && (!(closed || differs) || [...found.values()].every((other) => Math.abs(other.x - x) > 40 || Math.abs(other.y - y) > 16));
-    found.set(key, [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.88, 0.12].map(curve.at).find(free) ?? curve.middle);
+    const spot = [0.5, 0.6, 0.4, 0.7, 0.3, 0.65, 0.35, 0.75, 0.25, 0.8, 0.2, 0.86, 0.14, 0.92, 0.08].map(curve.at).find(free);
+    if (spot) found.set(key, spot);
   }
   return found;
 }
@@ -148,11 +149,13 @@ export function drawBundles(layer: SVGElement, marks: SVGElement, drawing: Drawi
     const curve = curves.get(one.key) as Curve;
     set(item, { class: `bundle ${state(one)}${one.differs ? ' differs' : ''}`, ...ends(one), 'data-open': one.open, 'data-all': all(one), 'aria-label': line({ bundle: one }), role: 'button' });
     item.style.setProperty('--width', `${thick(one).toFixed(1)}px`);
+    item.style.setProperty('--closed', (one.closed / all(one)).toFixed(2));
     for (const part of item.children) set(part, { d: part.getAttribute('class') === 'head' ? curve.head : curve.line });
   });
   sync(marks, drawn, signs, () => '', () => svg('text', { class: 'share', 'dominant-baseline': 'central' }), (sign, one) => {
-    const at = spots.get(one.key) as Point;
-    const resting = (one.closed > 0 || one.differs) && trouble.length <= SHARES;
+    const spot = spots.get(one.key);
+    const at = spot ?? (curves.get(one.key) as Curve).middle;
+    const resting = spot && (one.closed > 0 || one.differs) && trouble.length <= SHARES;
     set(sign, { ...ends(one), class: `share${one.closed ? ' bad' : ''}${resting ? '' : ' asked'}`, x: at.x, y: at.y });
     say(sign, `${one.open}/${all(one)}`);
   });

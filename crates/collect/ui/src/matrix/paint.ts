@@ -170,7 +170,7 @@ export function createPainter(context: CanvasRenderingContext2D) {
       context.fillStyle = open < all ? css.bad : css.ink;
       const share = all === 0 ? name : `${name}  ${open}/${all}`;
       const wide = across || !legible;
-      const space = (wide && !across ? head.left - 24 : until - begin) - 6;
+      const space = (wide && !across ? head.left - 24 : until - begin) - 2;
       const text = context.measureText(share).width <= space ? share : fit(name, space);
       context.save();
       if (across) context.translate(begin + 3, BAND + (legible ? 10 : 10));

@@ -22,9 +22,9 @@ export function Stages({ store, act, graph, probes }: Props & { graph: Graph | n
       <div id="stages">
         <GraphStage store={store} act={act} graph={graph} hidden={kind !== 'graph'} />
         <MatrixStage store={store} act={act} graph={graph} hidden={kind !== 'matrix'} />
-        {(kind === 'graph' || kind === 'matrix') && !store.presenting && <Legend kind={kind} bundled={kind === 'graph' && graph !== null && store.scene(graph).bundles.length > 0} words={store.words} />}
         <Table store={store} act={act} graph={graph} hidden={kind !== 'table'} />
       </div>
+      {(kind === 'graph' || kind === 'matrix') && !store.presenting && <Legend kind={kind} bundled={kind === 'graph' && graph !== null && store.scene(graph).bundles.length > 0} words={store.words} />}
     </>
   );
 }
