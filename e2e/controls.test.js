@@ -783,3 +783,22 @@ test('a low window folds the timeline to a line, and three nodes keep their name
   assert.ok(strip < 50, `${strip}`);
   assert.deepEqual([names, marks], [3, 4]);
 });
+
+test('the example shows in every view what policies say: a hole, the policy named, and a connection that outlives one', async () => {
+  const { url, collect } = await collector([]);
+  collect();
+  const { page, faults } = await open(`${url}?example=true&from=A&to=B`);
+  const { panel } = await until('the panel', 8000, () => look(page), (seen) => seen.panel.includes('A hole'));
+  for (const part of ['Policies say: denied', 'stars/backend-policy · rule 1 · backend-policy.yaml:11', '10.96.3.7:6379', 'flowing']) assert.ok(panel.includes(part), `${part} is not in ${panel}`);
+  assert.equal(await page.locator('#differing').textContent(), '2 not as the policies say');
+  assert.equal(await page.locator('#unmeasured').textContent(), '2 not measured');
+  assert.equal(await page.locator('.edge.differs').count(), 2);
+  assert.equal(await page.locator('.edge.kept').count(), 1);
+  assert.match(await page.locator('.edge.kept').getAttribute('aria-label') ?? '', /still flows/);
+  for (const key of 'gmt') {
+    await page.keyboard.press(key);
+    assert.deepEqual(await axe(page), [], key);
+  }
+  assert.ok((await look(page)).rows.some((row) => row[0]?.startsWith('A') && row[7] === 'denied'));
+  assert.deepEqual(faults, []);
+});

@@ -41,11 +41,14 @@ async fn index(request: HeaderMap) -> Response {
 /// Whether `If-None-Match` names the document (RFC 9110, 13.1.2: compared weakly).
 fn is_known(tags: &[u8]) -> bool {
     let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
-    tags.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).any(|tag| tag == b"*" || opaque(tag) == opaque(INDEX_TAG.as_bytes()))
+    tags.split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .any(|tag| tag == b"*" || opaque(tag) == opaque(INDEX_TAG.as_bytes()))
 }
 
 /// Under this name it is always the same.
 async fn script() -> Response {
-    let headers = [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers =
+        [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     (headers, include_str!("../../ui/dist/page.js")).into_response()
 }

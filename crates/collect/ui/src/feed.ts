@@ -6,6 +6,7 @@ import type { Graph } from './known/graph';
 import { MOST } from './known/latency';
 import { TOGETHER_MS } from './known/news';
 import { PATIENCE_MS, poll, snapshotOf } from './known/poll';
+import { sample } from './known/sample';
 import { follow } from './known/stream';
 import type { Heartbeat, Patch, Snapshot } from './known/wire';
 import { news } from './said/news';
@@ -41,7 +42,7 @@ export function createFeed(store: Store) {
       if (!store.asked.example) latency.take(graph, store.now());
     }, { fetch: fetch.bind(globalThis), setTimeout: setTimeout.bind(globalThis), document, now: Date.now });
     setInterval(() => store.draw(), 1000);
-    setInterval(sample, SAMPLE_MS);
+    setInterval(measure, SAMPLE_MS);
   }
 
   /**
@@ -49,7 +50,7 @@ export function createFeed(store: Store) {
    * @returns whether it follows on what is known
    */
   function take(event: Snapshot | Patch | Heartbeat, anew: boolean): boolean {
-    const next = apply(store.live, event);
+    const next = apply(store.live, asked.example && event.event === 'snapshot' ? sample(event) : event);
     if (!next) return false;
     const before = store.live;
     store.live = next;
@@ -68,7 +69,7 @@ export function createFeed(store: Store) {
     // The first picture waits for nothing.
     if (!before) {
       store.draw();
-      void sample();
+      void measure();
     } else store.soon();
     return true;
   }
@@ -90,7 +91,7 @@ export function createFeed(store: Store) {
     store.spoken = store.spoken === text ? `${text}\u00a0` : text;
   }
 
-  async function sample() {
+  async function measure() {
     if (!store.live || !stream.live || document.hidden || store.asked.example || tally(store.live).edges > MOST) return;
     try {
       const answer = await fetch('./api/v1/graph');

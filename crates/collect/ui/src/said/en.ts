@@ -110,6 +110,7 @@ export const en = {
   pendingWhy: 'No check has ended yet.',
   facts: { url: 'URL', id: 'id', status: 'status code', latency: 'latency', reverse: (a: string, b: string) => `${a} → ${b}`, expected: 'Policies say', namespace: 'namespace', address: 'address', kept: 'kept connection' },
   kept: { flowing: 'flowing', silent: 'silent', ended: 'ended', none: 'none' },
+  keptFlows: 'A connection kept from before still flows.',
   agreements: {
     agrees: 'The network does what the policies say.', unproven: 'As the policies say; but nobody else is known to reach the target, so it would look the same without them.',
     hole: 'A hole: packets pass that the policies deny.', blocked: 'Blocked: packets are dropped that the policies allow, while others reach the target.',

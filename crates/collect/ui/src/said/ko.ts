@@ -111,6 +111,7 @@ export const ko: Words = {
   pendingWhy: '아직 끝난 확인이 없습니다.',
   facts: { url: 'URL', id: 'ID', status: '상태 코드', latency: '지연 시간', reverse: (a, b) => `${a} → ${b}`, expected: '정책 판정', namespace: '네임스페이스', address: '주소', kept: '유지된 연결' },
   kept: { flowing: '통신 중', silent: '응답 없음', ended: '끊김', none: '없음' },
+  keptFlows: '이전부터 유지된 연결은 아직 통합니다.',
   agreements: {
     agrees: '네트워크가 정책대로 동작합니다.', unproven: '정책대로이지만 대상에 도달하는 것이 아무도 없어, 정책이 없어도 똑같아 보일 것입니다.',
     hole: '구멍: 정책이 막는 패킷이 지나갑니다.', blocked: '차단됨: 다른 곳에서는 도달하는데, 정책이 허용하는 패킷이 버려집니다.',

@@ -44,10 +44,10 @@ test('paths that are not as the policies say are counted', () => {
 
 test('an edge says state, local time and reason', () => {
   const seen = replay(history);
-  assert.equal(edgeLine(seen, 1, seen.rows[1][1], en, now), 'client → backend · unreachable since 21:03:05 · No answer to any connection attempt: a policy drops it, or nobody is there.');
+  assert.equal(edgeLine(seen, 1, seen.rows[1][1], en, now), 'client → backend · unreachable since 21:03:05 · No answer to any connection attempt: a policy drops it, or nobody is there. · A connection kept from before still flows.');
   assert.equal(edgeLine(seen, 1, seen.rows[1][0], en, now), 'client → frontend · reachable since 21:00:01 · HTTP 200');
   assert.equal(edgeLine(seen, 0, seen.rows[0][0], en, now), 'backend → frontend · unknown since 21:04:00 · The collector gets no answer from backend, so nobody knows.');
-  assert.equal(edgeLine(seen, 1, seen.rows[1][1], ko, now), 'client → backend · 도달 불가 21:03:05부터 · 연결 시도에 응답이 없습니다. 정책이 차단했거나 대상이 없습니다.');
+  assert.equal(edgeLine(seen, 1, seen.rows[1][1], ko, now), 'client → backend · 도달 불가 21:03:05부터 · 연결 시도에 응답이 없습니다. 정책이 차단했거나 대상이 없습니다. · 이전부터 유지된 연결은 아직 통합니다.');
   assert.match(nodeLine(seen, 0, en, now), /^backend · unreachable since 21:04:00 · No answer/);
   assert.equal(nodeLine(seen, 3, en, now), 'metrics.example:9100/status · no resource, only checked by others');
 });

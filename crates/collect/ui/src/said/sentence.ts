@@ -4,7 +4,7 @@ import type { Graph } from '../known/graph';
 import type { Node, Observation, RowEdge } from '../known/wire';
 import type { Words } from './words';
 import { local, seconds } from './clock';
-import { isNonsense, isProbe, known, tally } from '../known/graph';
+import { differs, isNonsense, isProbe, known, tally } from '../known/graph';
 import { explain } from './words';
 
 /** `alarm` is whether nobody knows anything. */
@@ -45,7 +45,7 @@ function counted(texts: string[], words: Words) {
 
 /** "client → backend · unreachable since 12:03:05 · no answer". */
 export function edgeLine(graph: Graph, source: number, edge: RowEdge, words: Words, now: number) {
-  return [`${graph.names[source].name} → ${graph.names[edge.target].name}`, stateLine(edge, words, now), edgeWhy(graph, source, edge, words)]
+  return [`${graph.names[source].name} → ${graph.names[edge.target].name}`, stateLine(edge, words, now), edgeWhy(graph, source, edge, words), keptWhy(edge, words), differs(edge) ? words.agreements[edge.agreement as 'hole'] ?? words.notAsExpected : '']
     .filter(Boolean).join(' · ');
 }
 
@@ -59,6 +59,9 @@ export function stateLine(seen: Observation, words: Words, now: number) {
   const state = words.states[known(seen)];
   return seen.since ? `${state} ${words.since(local(seen.since, now))}` : state;
 }
+
+/** A connection that is kept may outlive what cuts new ones. */
+const keptWhy = (edge: RowEdge, words: Words) => (edge.kept?.state === 'flowing' && known(edge) === 'unreachable' ? words.keptFlows : '');
 
 /** Why an edge is as it is, in a sentence. */
 export function edgeWhy({ nodes, names }: Graph, source: number, edge: RowEdge, words: Words) {
