@@ -1,8 +1,10 @@
 # Everything that anyone types. CI calls `make test`.
 
 E2E := e2e/node_modules/.package-lock.json
+UI := crates/collect/ui
+PAGE := $(UI)/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page test-lab test-images bench bench-page bench-stop bench-truth screenshots fuzz tools
+.PHONY: run page test lint test-rust test-page test-lab test-images bench bench-page bench-stop bench-truth screenshots fuzz tools
 
 # The lab: a live page, from one command.
 run:
@@ -19,15 +21,24 @@ lint:
 test-rust: tools
 	cargo test --workspace --locked
 
-# The page's modules and the pull request's action alone, the modules' types, then the page in a browser on the real daemons.
-test-page: tools $(E2E)
-	cargo build --workspace --bins --locked
-	node --test crates/collect/ui/*.test.js .github/actions/*/*.test.mjs
+# The pull request's action, then the page: its types, its modules alone, that the committed bundle is theirs, then the page in a browser on the real daemons.
+test-page: tools $(E2E) $(PAGE)
+	node --test .github/actions/*/*.test.mjs
 	npm --prefix e2e run check
+	npm --prefix $(UI) test
+	npm --prefix $(UI) run fresh
+	cargo build --workspace --bins --locked
 	npm --prefix e2e test
 
 $(E2E): e2e/package-lock.json | tools
 	npm --prefix e2e ci --no-audit --no-fund
+
+$(PAGE): $(UI)/package-lock.json | tools
+	npm --prefix $(UI) ci --no-audit --no-fund
+
+# The bundle that is committed, after a change of the page's sources.
+page: tools $(PAGE)
+	npm --prefix $(UI) run build
 
 # The lab's steps with real packets, asserted on the graph: our manifests, and the originals.
 test-lab: tools
@@ -73,7 +84,8 @@ fuzz:
 	$(FUZZ) target fuzz/corpus/target fuzz/seeds/target -- -max_len=2100 -max_total_time=$(FUZZ_SECONDS)
 
 # The page's own figures, in Chromium on a real collector. README has the table.
-bench-page: tools $(E2E)
+bench-page: tools $(E2E) $(PAGE)
+	npm --prefix $(UI) run bench
 	cargo build --release --locked -p star-collect
 	STAR_BIN=$(CURDIR)/target/release node e2e/bench.js
 
