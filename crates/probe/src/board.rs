@@ -177,7 +177,7 @@ impl Board {
         let row = &mut self.rows[*place];
         let before = &row.target.observation;
         let observation = match found {
-            Found::New(check) => match self.judge.judge(&mut row.verdict, check.observation()) {
+            Found::New(found) => match self.judge.judge(&mut row.verdict, found) {
                 None => return false,
                 Some(found) => Observation { kept: before.kept, ..found }.after(Some(before), star_wire::now()),
             },

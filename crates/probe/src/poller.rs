@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use star_daemon::check::{Answer, Ask, Check, Checker, Kept};
+use star_daemon::check::{Answer, Ask, Checker, Kept};
 use star_daemon::poll::{Next, Subject};
 use star_daemon::serve::is_star;
 use star_daemon::target::TargetUrl;
-use star_wire::observation::KeptState;
+use star_wire::observation::{KeptState, Observation};
 use tokio::sync::mpsc::Sender;
 
 use crate::args::Keep;
@@ -21,7 +21,7 @@ pub(crate) struct Finding {
 /// What there is to be found.
 pub(crate) enum Found {
     /// By a new connection.
-    New(Check),
+    New(Observation),
     /// By the one that is kept.
     Kept(KeptState),
 }
@@ -68,7 +68,7 @@ impl Subject for Poller {
                 (Ok(Answer { headers, .. }), Keep::Star) => is_star(headers),
                 (outcome, _) => outcome.is_ok(),
             };
-            tell(Found::New(check)).await;
+            tell(Found::New(check.observation())).await;
         };
         // Apart from the check: whichever is slow delays only what it found itself.
         let beat = async {
