@@ -281,6 +281,11 @@ fn diff_tells_what_opens_to_the_world_outside() {
     let back = diff("back", &policy("{podSelector: {}}"), "");
     assert!(back.1.starts_with("everyone outside -> any pod of x: denied before, allowed now\n"), "{}", back.1);
 
+    // A pod in its node's network speaks for no other.
+    let host = a.replace("spec: {}", "spec: {hostNetwork: true}");
+    let (_, lines) = diff("host", &format!("{host}{}", policy("{podSelector: {}}")), &host);
+    assert!(lines.contains("everyone outside -> any pod of x: denied before, allowed now\n"), "{lines}");
+
     for text in [&a, &with("{podSelector: {}}"), &policy("{podSelector: {matchLabels: {app: b}}}")] {
         assert_eq!(diff("same", text, text), (Some(0), String::new()));
     }
