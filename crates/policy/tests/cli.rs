@@ -292,6 +292,19 @@ fn diff_tells_what_opens_to_the_world_outside() {
 }
 
 #[test]
+fn pods_with_the_labels_of_a_workload_at_hand_are_told_by_its_pairs() {
+    let folders = ["docs/examples/without-backend-policy", "docs/examples/with-backend-policy"];
+    let text = stdout(&star_policy(&[&["diff"][..], &folders].concat(), ""));
+    let titles: Vec<_> = text.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(titles, ["stars/frontend -> stars/backend: denied before, partial now"]);
+    let json: Value =
+        serde_json::from_slice(&star_policy(&[&["diff"][..], &folders, &["-o", "json"]].concat(), "").stdout).unwrap();
+    let pods: Vec<_> =
+        json["outside"].as_array().unwrap().iter().map(|change| change["src"].as_str().unwrap()).collect();
+    assert_eq!(pods, ["any pod with role=frontend of stars"]);
+}
+
+#[test]
 fn diff_says_once_what_several_share() {
     let before = format!("{}{}", pods(&["a", "b", "c", "d", "e"]), policy("{podSelector: {}}"));
     let (_, text) = diff("shared", &before, &pods(&["a", "b", "c", "d", "e"]));
