@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::control::{Kind, Output};
+use crate::control::Output;
 use crate::enforce::Established;
 
 /// The stars lab on this machine: a small cluster whose NetworkPolicies drop real packets. Without a command: `up`.
@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Delete what manifests name, or objects by name
     Delete(DeleteArgs),
-    /// List pods, svc, netpol or ns
+    /// List objects: pods, svc, netpol, ns, and what makes pods
     Get(GetArgs),
     /// Tell all of a NetworkPolicy
     Describe(DescribeArgs),
@@ -95,15 +95,21 @@ pub(crate) struct ApplyArgs {
 
 #[derive(ClapArgs, Debug)]
 pub(crate) struct DeleteArgs {
-    /// pods, svc, netpol or ns, if not by manifests
-    #[arg(required_unless_present = "filenames", conflicts_with = "filenames", requires = "names")]
-    pub(crate) kind: Option<Kind>,
-    /// The objects' names
-    #[arg(value_name = "NAME")]
-    pub(crate) names: Vec<String>,
+    /// TYPE NAME…, TYPE/NAME… or, with -l or --all, TYPE[,TYPE…], if not by manifests
+    #[arg(value_name = "TYPE", required_unless_present = "filenames", conflicts_with = "filenames")]
+    pub(crate) args: Vec<String>,
     /// Manifests, a folder of them or - for stdin
     #[arg(short, long = "filename", value_name = "FILE")]
     pub(crate) filenames: Vec<PathBuf>,
+    /// Those with such labels: role=frontend,tier in (a,b),!legacy
+    #[arg(short = 'l', long, conflicts_with = "filenames")]
+    pub(crate) selector: Option<String>,
+    /// All of the namespace
+    #[arg(long, conflicts_with_all = ["filenames", "selector"])]
+    pub(crate) all: bool,
+    /// Say nothing of what is not there
+    #[arg(long)]
+    pub(crate) ignore_not_found: bool,
     /// Where they are [default: default]
     #[arg(short, long)]
     pub(crate) namespace: Option<String>,
@@ -113,11 +119,12 @@ pub(crate) struct DeleteArgs {
 
 #[derive(ClapArgs, Debug)]
 pub(crate) struct GetArgs {
-    /// pods, svc, netpol or ns
-    pub(crate) kind: Kind,
-    /// These alone
-    #[arg(value_name = "NAME")]
-    pub(crate) names: Vec<String>,
+    /// TYPE[,TYPE…] [NAME…] or TYPE/NAME…: pods, svc, netpol, ns, deploy, sts, ds, rs, rc, jobs, cj
+    #[arg(value_name = "TYPE", required = true)]
+    pub(crate) args: Vec<String>,
+    /// Those with such labels: role=frontend,tier in (a,b),!legacy
+    #[arg(short = 'l', long)]
+    pub(crate) selector: Option<String>,
     /// Where they are
     #[arg(short, long, default_value = "default")]
     pub(crate) namespace: String,
@@ -127,17 +134,21 @@ pub(crate) struct GetArgs {
     /// How they are shown
     #[arg(short, long, value_name = "FORMAT")]
     pub(crate) output: Option<Output>,
+    /// Say nothing of what is not there
+    #[arg(long)]
+    pub(crate) ignore_not_found: bool,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
 }
 
 #[derive(ClapArgs, Debug)]
 pub(crate) struct DescribeArgs {
-    /// netpol
-    pub(crate) kind: Kind,
-    /// These alone
-    #[arg(value_name = "NAME")]
-    pub(crate) names: Vec<String>,
+    /// netpol [NAME…] or netpol/NAME…
+    #[arg(value_name = "TYPE", required = true)]
+    pub(crate) args: Vec<String>,
+    /// Those with such labels: role=frontend,tier in (a,b),!legacy
+    #[arg(short = 'l', long)]
+    pub(crate) selector: Option<String>,
     /// Where they are
     #[arg(short, long, default_value = "default")]
     pub(crate) namespace: String,
@@ -147,7 +158,7 @@ pub(crate) struct DescribeArgs {
 
 #[derive(ClapArgs, Debug)]
 pub(crate) struct LogArgs {
-    /// The pod's name, as `get pods` tells it
+    /// The pod's name, as `get pods` tells it, or that of what it is of: deploy/client
     pub(crate) pod: String,
     /// Which of its containers, if it has several
     #[arg(short, long)]

@@ -1,7 +1,7 @@
 //! The second terminal: asks a running lab, and prints what it says.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,7 +13,6 @@ use star_netpol::manifest;
 
 use crate::args::{ApplyArgs, Command, DeleteArgs, DescribeArgs, ExecArgs, GetArgs, LogArgs, PodArgs, WalkArgs};
 use crate::control::{self, Answer, Request};
-use crate::process::tell;
 use crate::walk;
 
 /// How long a lab may take to end.
@@ -28,23 +27,25 @@ const AGAIN: Duration = Duration::from_millis(100);
 ///
 /// When no lab answers.
 pub(crate) fn ask(command: Command) -> anyhow::Result<ExitCode> {
-    let namespaced = |namespace: Option<String>| namespace.unwrap_or_else(|| "default".to_owned());
+    match obey(command) {
+        Err(error) if error.is::<Closed>() => Ok(ExitCode::SUCCESS),
+        result => result,
+    }
+}
+
+fn obey(command: Command) -> anyhow::Result<ExitCode> {
     let (request, which) = match command {
         Command::Apply(ApplyArgs { filenames, namespace, which }) => {
             (Request::Apply { files: texts(&filenames)?, namespace }, which)
         }
-        Command::Delete(DeleteArgs { kind: Some(kind), names, filenames: _, namespace, which }) => {
-            (Request::DeleteNamed { kind, names, namespace: namespaced(namespace) }, which)
-        }
-        Command::Delete(DeleteArgs { kind: None, names: _, filenames, namespace, which }) => {
-            (Request::Delete { files: texts(&filenames)?, namespace }, which)
-        }
-        Command::Get(GetArgs { kind, names, namespace, all_namespaces, output, which }) => {
+        Command::Delete(args) => return delete(args),
+        Command::Get(GetArgs { args, selector, namespace, all_namespaces, output, ignore_not_found, which }) => {
             let namespace = (!all_namespaces).then_some(namespace);
-            (Request::Get { kind, names, namespace, output: output.unwrap_or_default() }, which)
+            let output = output.unwrap_or_default();
+            (Request::Get { args, selector, namespace, output, ignore_not_found }, which)
         }
-        Command::Describe(DescribeArgs { kind, names, namespace, which }) => {
-            (Request::Describe { kind, names, namespace }, which)
+        Command::Describe(DescribeArgs { args, selector, namespace, which }) => {
+            (Request::Describe { args, selector, namespace }, which)
         }
         Command::Exec(ExecArgs { pod, namespace, command, which }) => {
             (Request::Exec { pod, command, namespace }, which)
@@ -56,13 +57,41 @@ pub(crate) fn ask(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(which) => return down(which.lab),
         Command::Up(_) => bail!("a lab is started before its runtime"),
     };
-    let Answer { told, warned, refused, code, enforced_ns: _ } = say(which.lab, &request)?;
-    tell(&told);
-    for line in warned.iter().chain(&refused) {
-        eprintln!("{line}");
-    }
+    answered(say(which.lab, &request)?)
+}
+
+/// Prints what a lab answered.
+fn answered(answer: Answer) -> anyhow::Result<ExitCode> {
+    let Answer { told, warned, refused, code, enforced_ns: _ } = answer;
+    print(told.as_bytes())?;
+    complain(warned.iter().chain(&refused));
     Ok(code.map_or(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }, ExitCode::from))
 }
+
+/// Says lines on stderr, if anybody still listens.
+fn complain<'l>(lines: impl IntoIterator<Item = &'l String>) {
+    for line in lines {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
+
+/// Prints what was asked for.
+///
+/// # Errors
+///
+/// When nobody reads it any more ([`Closed`]), or it cannot be written.
+pub(crate) fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Closed.into()),
+        written => written.context("stdout cannot be written"),
+    }
+}
+
+/// Nobody reads what is printed any more, as in `star-lab walk | head -1`. No failure, but nothing more is to be done.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads this any more")]
+pub(crate) struct Closed;
 
 /// Says `request` to the lab `lab`, or to the only one that runs.
 ///
@@ -82,10 +111,23 @@ fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<control::File>> {
     Ok(files)
 }
 
+fn delete(args: DeleteArgs) -> anyhow::Result<ExitCode> {
+    let DeleteArgs { args, filenames, selector, all, ignore_not_found, namespace, which } = args;
+    let request = match args.is_empty() {
+        true => Request::Delete { files: texts(&filenames)?, namespace, ignore_not_found },
+        false => {
+            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+            let selector = selector.or(all.then(String::new));
+            Request::DeleteNamed { args, selector, namespace, ignore_not_found }
+        }
+    };
+    answered(say(which.lab, &request)?)
+}
+
 fn logs(LogArgs { pod, container, namespace, follow, which }: LogArgs) -> anyhow::Result<ExitCode> {
     let Answer { told, refused, .. } = say(which.lab, &Request::Log { pod, container, namespace })?;
     if !refused.is_empty() {
-        eprintln!("{}", refused.join("\n"));
+        complain(&refused);
         return Ok(ExitCode::FAILURE);
     }
     let path = Path::new(&told);
@@ -94,8 +136,7 @@ fn logs(LogArgs { pod, container, namespace, follow, which }: LogArgs) -> anyhow
     loop {
         text.clear();
         log.read_to_end(&mut text)?;
-        std::io::stdout().write_all(&text)?;
-        std::io::stdout().flush()?;
+        print(&text)?;
         // It is gone when the lab is.
         if !follow || !path.exists() {
             return Ok(ExitCode::SUCCESS);
@@ -113,6 +154,6 @@ fn down(lab: Option<u32>) -> anyhow::Result<ExitCode> {
     let deadline = END.try_into().context("a deadline out of range")?;
     let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&deadline)).context("cannot wait for it")?;
     ensure!(ended > 0, "the lab {pid} has not ended within {END:?}");
-    tell(&format!("lab {pid} ended\n"));
+    print(format!("lab {pid} ended\n").as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! What a second terminal says to a running lab: one line of JSON to its control socket, one line back.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -33,13 +33,19 @@ pub(crate) enum Request {
     /// Make the cluster hold what the files say.
     Apply { files: Vec<File>, namespace: Option<String> },
     /// Remove from the cluster what the files name.
-    Delete { files: Vec<File>, namespace: Option<String> },
-    /// Remove objects by name.
-    DeleteNamed { kind: Kind, names: Vec<String>, namespace: String },
-    /// List objects: those of these names, or all. Of all namespaces if none is given.
-    Get { kind: Kind, names: Vec<String>, namespace: Option<String>, output: Output },
-    /// Tell all of objects: those of these names, or all.
-    Describe { kind: Kind, names: Vec<String>, namespace: String },
+    Delete { files: Vec<File>, namespace: Option<String>, ignore_not_found: bool },
+    /// Remove objects that are named as for `kubectl`.
+    DeleteNamed { args: Vec<String>, selector: Option<String>, namespace: String, ignore_not_found: bool },
+    /// List objects. Of all namespaces if none is given.
+    Get {
+        args: Vec<String>,
+        selector: Option<String>,
+        namespace: Option<String>,
+        output: Output,
+        ignore_not_found: bool,
+    },
+    /// Tell all of objects.
+    Describe { args: Vec<String>, selector: Option<String>, namespace: String },
     /// Where a container's log is.
     Log { pod: String, container: Option<String>, namespace: String },
     /// Run a program of a pod's image in it, and tell what it says.
@@ -53,19 +59,6 @@ pub(crate) enum Request {
 /// A file's path and what it holds.
 pub(crate) type File = (Arc<str>, String);
 
-/// What an object is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
-pub(crate) enum Kind {
-    #[value(name = "pods", aliases = ["pod", "po"])]
-    Pods,
-    #[value(name = "svc", aliases = ["services", "service"])]
-    Services,
-    #[value(name = "netpol", aliases = ["networkpolicies", "networkpolicy"])]
-    NetworkPolicies,
-    #[value(name = "ns", aliases = ["namespaces", "namespace"])]
-    Namespaces,
-}
-
 /// How objects are listed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 pub(crate) enum Output {
@@ -74,6 +67,7 @@ pub(crate) enum Output {
     Short,
     Wide,
     Json,
+    Yaml,
     Name,
 }
 
@@ -120,8 +114,13 @@ impl Drop for Folder {
 pub(crate) fn folder() -> anyhow::Result<Folder> {
     let base = base();
     let mut private = fs::DirBuilder::new();
-    private.recursive(true).mode(0o700);
-    private.create(&base).with_context(|| format!("{} cannot be made", base.display()))?;
+    private.mode(0o700);
+    match private.create(&base) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => made.with_context(|| {
+            format!("{} cannot be made; set XDG_RUNTIME_DIR to a folder of yours that exists", base.display())
+        })?,
+    }
     let found = fs::symlink_metadata(&base)?;
     ensure!(
         found.is_dir() && found.uid() == getuid().as_raw() && found.mode() & 0o077 == 0,
@@ -129,7 +128,7 @@ pub(crate) fn folder() -> anyhow::Result<Folder> {
         base.display()
     );
     for (pid, folder) in labs() {
-        if folder.join(SOCKET).exists() && !Path::new("/proc").join(pid.to_string()).exists() {
+        if !Path::new("/proc").join(pid.to_string()).exists() {
             // A lab that was killed left it.
             let _ = fs::remove_dir_all(folder);
         }
@@ -204,7 +203,13 @@ async fn hear(stream: tokio::net::UnixStream, requests: mpsc::Sender<Asked>) -> 
     let request = serde_json::from_slice(&line).ok()?;
     let (answer, answered) = oneshot::channel();
     requests.send(Asked { request, answer }).await.ok()?;
-    let mut line = serde_json::to_vec(&answered.await.ok()?).ok()?;
+    let (mut rest, mut nowhere) = (reader.into_inner().into_inner(), tokio::io::sink());
+    let answer = tokio::select! {
+        answer = answered => answer.ok()?,
+        // A client that is gone waits for nothing: what runs for it alone ends with `answered`.
+        _ = tokio::io::copy(&mut rest, &mut nowhere) => return None,
+    };
+    let mut line = serde_json::to_vec(&answer).ok()?;
     line.push(b'\n');
     timeout(PATIENCE, writer.write_all(&line)).await.ok()?.ok()
 }

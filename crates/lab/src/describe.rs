@@ -3,26 +3,37 @@
 use star_netpol::policy::{Direction, Peer, Policy, Port, Rule, Scope, Target};
 use star_netpol::selector::{Labels, Selector};
 
-use crate::cluster::{Cluster, PolicyObject};
-use crate::control::{Answer, Kind};
+use crate::cluster::{Cluster, Kind, PolicyObject};
+use crate::control::Answer;
+use crate::listing::not_found;
+use crate::query::Query;
 
-/// Describes the policies of `names`, or all of the namespace, into `answer`.
-pub(crate) fn describe(cluster: &Cluster, kind: Kind, names: &[String], namespace: &str, answer: &mut Answer) {
-    if kind != Kind::NetworkPolicies {
-        answer.refused.push("error: star-lab describes network policies alone: describe netpol NAME".to_owned());
-        return;
-    }
-    let within = cluster.policies.iter().filter(|((of, _), _)| of == namespace);
-    let found: Vec<_> = within.filter(|((_, name), _)| names.is_empty() || names.contains(name)).collect();
-    for name in names.iter().filter(|name| !found.iter().any(|((_, found), _)| found == *name)) {
-        answer
-            .refused
-            .push(format!("Error from server (NotFound): networkpolicies.networking.k8s.io {name:?} not found"));
-    }
-    if names.is_empty() && found.is_empty() {
+/// Describes the policies that `query` is about, of a namespace, into `answer`.
+pub(crate) fn describe(cluster: &Cluster, query: Query, namespace: &str, answer: &mut Answer) {
+    let policies = match query {
+        Query::Every(kinds, selector) if kinds == [Kind::NetworkPolicy] => {
+            let within = cluster.policies.iter().filter(|((of, _), _)| of == namespace);
+            within.map(|(_, object)| object).filter(|object| selector.matches(&object.labels)).collect()
+        }
+        Query::Named(objects) if objects.iter().all(|(kind, _)| *kind == Kind::NetworkPolicy) => {
+            let mut found = Vec::new();
+            for (kind, name) in objects {
+                match cluster.policies.get(&(namespace.to_owned(), name.clone())) {
+                    Some(object) => found.push(object),
+                    None => answer.refused.push(not_found(&kind.plural(), &name)),
+                }
+            }
+            found
+        }
+        _ => {
+            answer.refused.push("error: star-lab describes network policies alone: describe netpol NAME".to_owned());
+            return;
+        }
+    };
+    if policies.is_empty() && answer.refused.is_empty() {
         answer.warned.push(format!("No resources found in {namespace} namespace."));
     }
-    answer.told = found.into_iter().map(|(_, object)| described(object)).collect::<Vec<_>>().join("\n\n");
+    answer.told = policies.into_iter().map(described).collect::<Vec<_>>().join("\n\n");
 }
 
 fn described(object: &PolicyObject) -> String {

@@ -49,11 +49,19 @@ pub(crate) fn resolv_conf(namespace: &str, server: Ipv4Addr) -> String {
     )
 }
 
-/// Writes `names` for a server to read, all or none of them.
-pub(crate) fn write(names: &Names, file: &Path) -> anyhow::Result<()> {
-    let draft = file.with_extension("draft");
-    fs::write(&draft, serde_json::to_vec(names)?)
-        .and_then(|()| fs::rename(&draft, file))
+/// The folder with the names, in the lab's: it alone is shown to the server's pod.
+pub(crate) const FOLDER: &str = "dns";
+
+/// The file with the names in it.
+pub(crate) const FILE: &str = "names.json";
+
+/// Writes `names` into the lab's folder for a server to read, all or none of them.
+pub(crate) fn write(names: &Names, lab: &Path) -> anyhow::Result<()> {
+    let folder = lab.join(FOLDER);
+    let (draft, file) = (folder.join("draft"), folder.join(FILE));
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&draft, serde_json::to_vec(names)?))
+        .and_then(|()| fs::rename(&draft, &file))
         .with_context(|| format!("{} cannot be written", file.display()))
 }
 

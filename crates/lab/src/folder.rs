@@ -1,10 +1,11 @@
 //! A folder of manifests that is followed: what it holds, and that it changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use futures_util::TryStreamExt;
-use inotify::{EventStream, Inotify, WatchMask};
+use inotify::{EventMask, EventStream, Inotify, WatchMask};
 use star_netpol::manifest::{self, Object};
 
 /// A folder, as it was read last.
@@ -21,24 +22,46 @@ impl Followed {
     ///
     /// When it cannot be watched.
     pub(crate) fn new(folder: PathBuf) -> anyhow::Result<Self> {
-        let watch = Inotify::init().context("files cannot be watched")?;
-        let mask = WatchMask::CLOSE_WRITE | WatchMask::MOVE | WatchMask::DELETE | WatchMask::ONLYDIR;
-        watch
-            .watches()
-            .add(&folder, mask)
-            .with_context(|| format!("--policies={}: cannot be watched; name a folder", folder.display()))?;
-        Ok(Self { folder, changes: watch.into_event_stream([0; 4096])?, objects: Vec::new() })
+        let changes = Inotify::init().and_then(|watch| watch.into_event_stream([0; 4096]));
+        let followed = Self { folder, changes: changes.context("files cannot be watched")?, objects: Vec::new() };
+        followed
+            .watch(&followed.folder)
+            .with_context(|| format!("--policies={}: cannot be watched; name a folder", followed.folder.display()))?;
+        Ok(followed)
     }
 
-    /// Waits until something in the folder changes. Folders in it are read, but not watched.
+    /// Watches a folder, then those in it that are read: not hidden ones, and no links. One that is watched stays so.
+    fn watch(&self, folder: &Path) -> io::Result<()> {
+        let mask =
+            WatchMask::CLOSE_WRITE | WatchMask::MOVE | WatchMask::CREATE | WatchMask::DELETE | WatchMask::ONLYDIR;
+        self.changes.watches().add(folder, mask)?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                match self.watch(&entry.path()) {
+                    // It has gone since.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    watched => watched?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until something in the folder changes, or in one below it.
     ///
     /// # Errors
     ///
     /// When it cannot be watched any more.
     pub(crate) async fn changed(&mut self) -> anyhow::Result<()> {
-        let changed = self.changes.try_next().await.context("files cannot be watched any more")?;
-        ensure!(changed.is_some(), "files cannot be watched any more");
-        Ok(())
+        loop {
+            let changed = self.changes.try_next().await.context("files cannot be watched any more")?;
+            let change = changed.context("files cannot be watched any more")?.mask;
+            // A file that is made holds nothing yet; when it does, it is closed.
+            if !change.contains(EventMask::CREATE) || change.contains(EventMask::ISDIR) {
+                return Ok(());
+            }
+        }
     }
 
     /// Reads it: what was there and is no more, and all that is there.
@@ -47,6 +70,8 @@ impl Followed {
     ///
     /// When a file is no manifest: then nothing has changed.
     pub(crate) fn read(&mut self) -> anyhow::Result<(Vec<Object>, Vec<Object>)> {
+        // A folder that is new is watched before it is read.
+        self.watch(&self.folder).with_context(|| format!("{} cannot be watched", self.folder.display()))?;
         let objects = match manifest::read(&self.folder) {
             Err(manifest::ReadError::NoManifest(_)) => Vec::new(),
             read => read?,

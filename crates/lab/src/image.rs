@@ -1,22 +1,25 @@
 //! What an image runs: the programs that this one can be, and what their images would hold.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::Path;
 
 use star_netpol::node::Node;
 use star_netpol::selector::is_namespace_name;
 use star_netpol::workload::Workload;
 
+use crate::dns;
+use crate::expansion::expand;
+use crate::isolation::Root;
 use crate::pod::{Container, RestartPolicy};
 
-/// Files that images of ours hold.
-#[derive(Clone, Debug)]
-pub(crate) struct Files {
-    /// The lab's three probes, which the collector's image knows.
-    pub(crate) resources: PathBuf,
-    /// What the cluster's DNS answers.
-    pub(crate) names: PathBuf,
-}
+/// The collector's image holds the lab's three probes here.
+const RESOURCES: &str = "/etc/star/resources.json";
+
+/// The DNS's has what it answers here.
+const NAMES: &str = "/etc/star/dns";
+
+/// Where every image has the certificates of those who may vouch for others.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// An image's own command, as a Dockerfile's ENTRYPOINT and CMD.
 struct Image {
@@ -24,18 +27,49 @@ struct Image {
     arguments: Vec<String>,
 }
 
-impl Files {
-    /// An image by its reference: `star-probe:0.1.0`, `calico/star-collect:v0.1.0`, `registry.example/star-probe@sha256:…`.
-    fn image(&self, reference: &str) -> Option<Image> {
-        let last = reference.rsplit('/').next()?;
-        let file = |flag: &str, path: &PathBuf| vec![format!("--{flag}={}", path.display())];
-        match last.split([':', '@']).next()? {
-            "star-probe" => Some(Image { program: "probe", arguments: Vec::new() }),
-            "star-collect" => Some(Image { program: "collect", arguments: file("resources-file", &self.resources) }),
-            "star-lab-dns" => Some(Image { program: "dns", arguments: file("names", &self.names) }),
+/// An image by its reference: `star-probe:0.1.0`, `calico/star-collect:v0.1.0`, `registry.example/star-probe@sha256:…`.
+fn image(reference: &str) -> Option<Image> {
+    let last = reference.rsplit('/').next()?;
+    match last.split([':', '@']).next()? {
+        "star-probe" => Some(Image { program: "probe", arguments: Vec::new() }),
+        "star-collect" => Some(Image { program: "collect", arguments: vec![format!("--resources-file={RESOURCES}")] }),
+        "star-lab-dns" => Some(Image { program: "dns", arguments: vec![format!("--names={NAMES}/{}", dns::FILE)] }),
+        _ => None,
+    }
+}
+
+/// A field of a pod that its environment can hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Field {
+    Name,
+    Namespace,
+    Address,
+}
+
+impl Field {
+    /// A field by its path in the pod.
+    fn called(path: &str) -> Option<Self> {
+        match path {
+            "metadata.name" => Some(Self::Name),
+            "metadata.namespace" => Some(Self::Namespace),
+            "status.podIP" => Some(Self::Address),
             _ => None,
         }
     }
+}
+
+/// The files of the image that holds the program of `command`; `names` is the folder with what the DNS answers. Whom this
+/// machine trusts, its pods trust.
+pub(crate) fn root(command: &[String], names: &Path) -> Root {
+    let mut root = Root::default();
+    match command.first().map(String::as_str) {
+        Some("collect") => root.files.push((RESOURCES.into(), include_str!("resources.json").to_owned())),
+        Some("dns") => root.views.push((NAMES.into(), names.to_owned())),
+        _ => {}
+    }
+    let authorities = openssl_probe::probe().cert_file.and_then(|file| std::path::absolute(file).ok());
+    root.views.extend(authorities.map(|file| (AUTHORITIES.into(), file)));
+    root
 }
 
 /// The program that a command calls by its name or path: `probe`, `/star-probe`.
@@ -50,7 +84,7 @@ pub(crate) fn called(command: &str) -> Option<&'static str> {
 /// # Errors
 ///
 /// What only a container could: a line each.
-pub(crate) fn containers(workload: &Workload, files: &Files) -> Result<Vec<Container>, Vec<String>> {
+pub(crate) fn containers(workload: &Workload) -> Result<Vec<Container>, Vec<String>> {
     let spec = |field: &str| workload.template.at_path(&["spec", field]);
     let mut refused = Vec::new();
     if let Some(initial) = spec("initContainers").filter(|list| !list.items().is_empty()) {
@@ -63,7 +97,7 @@ pub(crate) fn containers(workload: &Workload, files: &Files) -> Result<Vec<Conta
     };
     let mut containers = Vec::new();
     for node in spec("containers").map(Node::items).unwrap_or_default() {
-        match container(node, files, restart) {
+        match container(node, restart) {
             Ok(container) => containers.push(container),
             Err((at, what)) => refused.push(format!("error: {}: {workload}: {what}", at.at)),
         }
@@ -74,14 +108,14 @@ pub(crate) fn containers(workload: &Workload, files: &Files) -> Result<Vec<Conta
     if refused.is_empty() { Ok(containers) } else { Err(refused) }
 }
 
-fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Result<Container, (&'n Node, String)> {
+fn container(node: &Node, restart: RestartPolicy) -> Result<Container, (&Node, String)> {
     let text = |field: &str| node.get(field).and_then(Node::text).unwrap_or_default();
     let list = |field: &str| -> Option<Vec<String>> {
         Some(node.get(field)?.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect())
     };
     let at = |field: &str| node.get(field).unwrap_or(node);
     let reference = text("image");
-    let Some(Image { program, arguments }) = files.image(reference) else {
+    let Some(Image { program, arguments }) = image(reference) else {
         let what = format!(
             "star-lab cannot run the image {reference:?}, only star-probe and star-collect (calico/star-* too)"
         );
@@ -100,15 +134,23 @@ fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Resul
             [rest, &args.unwrap_or_default()].concat()
         }
     };
-    let mut environment = Vec::new();
+    let (mut environment, mut fields) = (Vec::new(), Vec::new());
     for variable in node.get("env").map(Node::items).unwrap_or_default() {
         let name = variable.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+        // As Kubernetes has it: https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
+        if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=') {
+            let what = format!("{name:?} is not a variable's name: printable ASCII characters, and no '='");
+            return Err((variable.get("name").unwrap_or(variable), what));
+        }
         let field = variable.at_path(&["valueFrom", "fieldRef", "fieldPath"]).and_then(Node::text);
-        let value = match (variable.get("valueFrom"), field) {
+        let value = match (variable.get("valueFrom"), field.and_then(Field::called)) {
             (None, _) => variable.get("value").and_then(Node::text).unwrap_or_default().to_owned(),
-            // Known once there is a pod.
-            (_, Some(field @ ("metadata.name" | "metadata.namespace" | "status.podIP"))) => format!("$({field})"),
-            (Some(source), _) => {
+            (Some(_), Some(field)) => {
+                // Known once there is a pod.
+                fields.push((environment.len(), field));
+                String::new()
+            }
+            (Some(source), None) => {
                 let what =
                     format!("star-lab cannot tell {name}: it knows metadata.name, metadata.namespace and status.podIP");
                 return Err((source, what));
@@ -126,25 +168,33 @@ fn container<'n>(node: &'n Node, files: &Files, restart: RestartPolicy) -> Resul
     if texts.into_iter().any(|text| text.contains('\0')) {
         return Err((node, "no argument and no variable can hold a NUL".to_owned()));
     }
-    Ok(Container { name: text("name").to_owned(), image, command, environment, restart })
+    Ok(Container { name: text("name").to_owned(), image, command, environment, fields, restart })
 }
 
 impl Container {
-    /// Fills in what depends on the pod: fields in the environment, then `$(NAME)` in the command, as Kubernetes does.
+    /// Fills in what depends on the pod: fields in the environment, then `$(NAME)` in what comes after them and in the
+    /// command, as the kubelet does.
     pub(crate) fn know_the_pod(&mut self, pod: &str, namespace: &str, address: Ipv4Addr) {
-        let address = address.to_string();
-        let fields = [("metadata.name", pod), ("metadata.namespace", namespace), ("status.podIP", &*address)];
-        for (_, value) in &mut self.environment {
-            for (field, known) in fields {
-                if *value == format!("$({field})") {
-                    known.clone_into(value);
-                }
-            }
+        let Self { command, environment, fields, .. } = self;
+        for place in 0..environment.len() {
+            let field = fields.iter().find(|(of, _)| *of == place).map(|(_, field)| field);
+            let (before, rest) = environment.split_at_mut(place);
+            let value = &mut rest[0].1;
+            *value = match field {
+                Some(Field::Name) => pod.to_owned(),
+                Some(Field::Namespace) => namespace.to_owned(),
+                Some(Field::Address) => address.to_string(),
+                // Those before it alone: what comes later is not known yet.
+                None => expand(value, |name| known(before, name)),
+            };
         }
-        for argument in &mut self.command {
-            for (name, value) in &self.environment {
-                *argument = argument.replace(&format!("$({name})"), value);
-            }
+        for argument in command {
+            *argument = expand(argument, |name| known(environment, name));
         }
     }
+}
+
+/// The value of a variable: of two that have one name, the last one's.
+fn known<'e>(environment: &'e [(String, String)], name: &str) -> Option<&'e str> {
+    environment.iter().rev().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
 }

@@ -1,18 +1,22 @@
-//! Leaves the machine's network for an empty one of our own, and enters the one of a pod.
+//! Leaves the machine's network for an empty one of our own, and shuts a pod's process in.
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::fd::{AsFd, RawFd};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
-use rustix::process::{getgid, getuid};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, mount_remount, unmount,
+};
+use rustix::process::{DumpableBehavior, Gid, Uid, chdir, getgid, getuid, pivot_root, set_dumpable_behavior, umask};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, LinkNameSpaceType, UnshareFlags, move_into_link_name_space, set_capabilities,
-    unshare_unsafe,
+    set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe,
 };
+use serde::{Deserialize, Serialize};
 
 /// Why this machine does not let us have networks of our own, and what would.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,8 @@ pub(crate) fn leave_the_machine() -> anyhow::Result<()> {
         map("/proc/self/uid_map", format!("0 {} 1", uid.as_raw()))?;
         map("/proc/self/gid_map", format!("0 {} 1", gid.as_raw()))?;
     }
+    // Pods of root's lab are another user's, who is to read what is put there for him; nobody enters the lab's folder.
+    umask(Mode::from_raw_mode(0o022));
     disable_ipv6();
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|_| Forbidden::ReadOnly)?;
     // A Service without pods refuses every connection aloud; by default the kernel says so once a second only.
@@ -94,24 +100,119 @@ pub(crate) fn enter_network(network: impl AsFd) -> anyhow::Result<()> {
         .context("the network cannot be entered")
 }
 
-/// Has this process, still of one thread, see the files of `folder` in /etc, and nobody else.
-pub(crate) fn overlay_etc(folder: &Path) -> anyhow::Result<()> {
+/// The user and the group of our images; see the Dockerfile.
+const USER: u32 = 65532;
+
+/// All that a pod's process sees of files. Nothing of it can be written, and nothing run.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Root {
+    /// Paths from the root, and what is in them.
+    pub(crate) files: Vec<(PathBuf, String)>,
+    /// Paths from the root, and the file or folder of the machine that is seen there.
+    pub(crate) views: Vec<(PathBuf, PathBuf)>,
+}
+
+/// Has what this thread starts from now on belong to a new pod in `network`, and see no process outside of it. The first
+/// that it starts is the pod's init: the others end with it, and no more can be started.
+pub(crate) fn found_pod(network: impl AsFd) -> anyhow::Result<()> {
+    enter_network(network)?;
+    unshare(UnshareFlags::NEWPID | UnshareFlags::NEWIPC).map_err(|error| match error {
+        Errno::NOSPC => anyhow::Error::new(error).context("no more pods: raise `sysctl user.max_pid_namespaces`"),
+        other => other.into(),
+    })
+}
+
+/// Shuts this process, still of one thread, in: with the files of `root` alone, and no right but to listen on ports below
+/// 1024. There is no way back, and none to more rights.
+pub(crate) fn shut_in(root: &Root) -> anyhow::Result<()> {
     unshare(UnshareFlags::NEWNS).context("no mount namespace")?;
     let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", alone).context("mounts cannot be kept private")?;
-    for file in ["resolv.conf", "hosts"] {
-        let target = Path::new("/etc").join(file);
-        mount_bind(folder.join(file), &target)
-            .with_context(|| format!("{} cannot be replaced; the machine must have one", target.display()))?;
+    // Somewhere to build it: every machine has this folder, and nobody else sees what is mounted here.
+    let building = Path::new("/proc");
+    let inert = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("tmpfs", building, "tmpfs", inert, c"size=1m,mode=755").context("no file system in memory")?;
+    for (path, text) in &root.files {
+        let path = place(building, path)?;
+        fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    for (path, of) in &root.views {
+        let path = place(building, path)?;
+        match of.is_dir() {
+            true => fs::create_dir(&path),
+            false => fs::write(&path, ""),
+        }
+        .with_context(|| format!("{} cannot be made", path.display()))?;
+        let seen = mount_bind(of, &path)
+            .and_then(|()| mount_remount(&path, MountFlags::BIND | MountFlags::RDONLY | inert, c""));
+        seen.with_context(|| format!("{} cannot be shown to the pod", of.display()))?;
+    }
+    // The machine's root comes to lie upon the new one, and is taken away.
+    chdir(building).context("the new root cannot be entered")?;
+    pivot_root(".", ".").context("the root cannot be replaced")?;
+    unmount(".", UnmountFlags::DETACH).context("the machine's files cannot be left")?;
+    chdir("/").context("the new root cannot be entered")?;
+    mount_remount("/", MountFlags::BIND | MountFlags::RDONLY | inert, c"")
+        .context("the root cannot be made read-only")?;
+
+    become_nobody()?;
+    set_no_new_privs(true).context("more rights cannot be ruled out")?;
+    let kept = CapabilitySet::NET_BIND_SERVICE;
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() })
+        .context("capabilities cannot be dropped")?;
+    // Nor can others of this user look into it; and where it crashes, the machine keeps no dump.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("dumps cannot be ruled out")
+}
+
+/// Becomes the user that our images run as, but for the rights of before. In an ordinary user's namespace there is none but
+/// him.
+fn become_nobody() -> anyhow::Result<()> {
+    let (user, group) = (Uid::from_raw(USER), Gid::from_raw(USER));
+    match set_thread_res_gid(group, group, group) {
+        Err(Errno::INVAL) => return Ok(()),
+        changed => changed.context("root's group cannot be left")?,
+    }
+    set_thread_groups(&[]).context("root's groups cannot be left")?;
+    set_keep_capabilities(true).context("capabilities cannot be kept")?;
+    set_thread_res_uid(user, user, user).context("root cannot be left")
+}
+
+/// Where a path from a root is while the root is built; with the folders that lead there.
+fn place(building: &Path, path: &Path) -> anyhow::Result<PathBuf> {
+    let path = building.join(path.strip_prefix("/").unwrap_or(path));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    Ok(path)
+}
+
+/// Closes all but the standard streams: what whoever started the lab had open and did not keep to himself. Nothing of this
+/// process may have opened a file yet.
+pub(crate) fn close_inherited() -> anyhow::Result<()> {
+    let folder = Path::new("/proc/self/fd");
+    let files = fs::read_dir(folder).context("/proc is not mounted")?;
+    let numbers: Vec<RawFd> = files.filter_map(|file| file.ok()?.file_name().to_str()?.parse().ok()).collect();
+    // The folder was open itself, and is closed again.
+    let open = |number: &RawFd| fs::symlink_metadata(folder.join(number.to_string())).is_ok();
+    for number in numbers.into_iter().filter(|number| *number > 2).filter(open) {
+        #[expect(unsafe_code, reason = "closes files by number, whoever owns them")]
+        // SAFETY: it is open, and nobody here owns it yet.
+        unsafe {
+            rustix::io::close(number);
+        }
     }
     Ok(())
 }
 
-/// Gives up all rights of this process but that to listen on ports below 1024.
-pub(crate) fn drop_capabilities() -> anyhow::Result<()> {
-    let kept = CapabilitySet::NET_BIND_SERVICE;
-    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() })
-        .context("capabilities cannot be dropped")
+/// Gives this process, still of one thread, its variables.
+pub(crate) fn set_environment(variables: Vec<(String, String)>) {
+    for (name, value) in variables {
+        #[expect(unsafe_code, reason = "unsafe where another thread might read variables")]
+        // SAFETY: this process has one thread.
+        unsafe {
+            std::env::set_var(name, value);
+        }
+    }
 }
 
 /// The lab is IPv4 only. Without this, each end of a link would announce itself with packets that nobody asked for.

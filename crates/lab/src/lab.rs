@@ -1,7 +1,6 @@
 //! The lab: keeps network, processes and rules as the cluster wants them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, pending, select_all};
+use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 use star_netpol::manifest::{self, Object};
 use tokio::net::UnixListener;
@@ -24,10 +24,11 @@ use crate::folder::Followed;
 use crate::nft::{Batch, Netfilter};
 use crate::pod::Pod;
 use crate::process::tell;
-use crate::publish::{self, Ports, Published, Target};
-use crate::{dns, image, isolation, service};
+use crate::publish::{self, Ports, Published, Spare, Target};
+use crate::{dns, isolation, service};
 
 mod request;
+mod source;
 
 /// The cluster's own DNS.
 const DNS: &str = include_str!("dns.yaml");
@@ -52,6 +53,7 @@ pub(crate) struct Prepared {
     folder: Folder,
     control: std::os::unix::net::UnixListener,
     published: Vec<(Published, TcpListener)>,
+    spare: Spare,
 }
 
 impl Prepared {
@@ -64,16 +66,22 @@ impl Prepared {
         let mut ports = Ports::new();
         let mut first = config.port;
         let mut published = Vec::new();
-        for (service, port) in config.objects.iter().flat_map(publish::balanced) {
-            let listener = ports.listen(first.take())?;
-            listener.set_nonblocking(true)?;
-            published.push((Published::new(service, port, listener.local_addr()?), listener));
+        // In their order: the first one has the page.
+        let read = |object| star_netpol::Cluster::new(std::slice::from_ref(object), "default").ok()?.services.pop();
+        for service in config.objects.iter().filter_map(read) {
+            for port in publish::balanced(&service) {
+                let listener = ports.listen(first.take())?;
+                listener.set_nonblocking(true)?;
+                let key = (service.namespace.clone(), service.name.clone());
+                published.push((Published::new(key, port, listener.local_addr()?), listener));
+            }
         }
+        let spare = Spare::take()?;
         let folder = control::folder()?;
         let control = control::listen(&folder)?;
         control.set_nonblocking(true)?;
         isolation::leave_the_machine()?;
-        Ok(Self { config, folder, control, published })
+        Ok(Self { config, folder, control, published, spare })
     }
 }
 
@@ -85,6 +93,7 @@ pub(crate) struct Lab {
     filter: Netfilter,
     pods: BTreeMap<Key, Pod>,
     published: Vec<Published>,
+    spare: Spare,
     followed: Option<Followed>,
     established: Established,
     loss: u32,
@@ -108,14 +117,9 @@ impl Lab {
     ///
     /// When an object is refused, or the machine refuses something.
     pub(crate) async fn start(prepared: Prepared) -> anyhow::Result<Self> {
-        let Prepared { config, folder, control, published } = prepared;
+        let Prepared { config, folder, control, published, spare } = prepared;
         let Config { objects, port: _, policies, established, loss } = config;
-        let names = folder.path().join("dns").join("names.json");
-        fs::create_dir(folder.path().join("dns")).context("no folder for the DNS")?;
-        let resources = folder.path().join("resources.json");
-        fs::write(&resources, include_str!("resources.json")).context("no resources for the collector")?;
-        let files = image::Files { resources, names };
-        dns::write(&dns::Names::new(), &files.names)?;
+        dns::write(&dns::Names::new(), folder.path())?;
 
         // A second terminal waits while the first one is obeyed.
         let (sender, requests) = mpsc::channel(1);
@@ -123,11 +127,12 @@ impl Lab {
         servers.spawn(control::serve(UnixListener::from_std(control)?, sender));
         let mut lab = Self {
             folder,
-            cluster: Cluster::new(files),
+            cluster: Cluster::new(Timestamp::now()),
             fabric: Fabric::new().await?,
             filter: Netfilter::open().context("this kernel has no nf_tables")?,
             pods: BTreeMap::new(),
             published: Vec::new(),
+            spare,
             followed: None,
             established,
             loss,
@@ -139,9 +144,7 @@ impl Lab {
             execs: JoinSet::new(),
         };
         for (port, listener) in published {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            lab.servers.spawn(publish::serve(listener, port.target.subscribe()));
-            lab.published.push(port);
+            lab.serve(port, listener)?;
         }
         let own = manifest::parse(&"star-lab's own dns.yaml".into(), DNS)?;
         let mut answer = Answer::default();
@@ -161,6 +164,14 @@ impl Lab {
         }
         lab.reconcile().await?;
         Ok(lab)
+    }
+
+    /// Hands on what comes to a published port.
+    fn serve(&mut self, port: Published, listener: TcpListener) -> anyhow::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        self.servers.spawn(publish::serve(listener, port.target.subscribe()));
+        self.published.push(port);
+        Ok(())
     }
 
     /// The published ports.
@@ -210,7 +221,7 @@ impl Lab {
                 }
                 Some(Asked { request, answer }) = self.requests.recv() => match request {
                     Request::Exec { pod, command, namespace } => match self.exec(&namespace, &pod, &command) {
-                        Ok(running) => drop(self.execs.spawn(async { drop(answer.send(request::ended(running).await)) })),
+                        Ok(running) => drop(self.execs.spawn(request::ended(running, answer))),
                         Err(refused) => drop(answer.send(Err(refused).into())),
                     },
                     // Whoever asked may be gone by now: what was asked is done all the same.
@@ -241,8 +252,7 @@ impl Lab {
             }
         };
         let mut answer = Answer::default();
-        self.delete(&gone, None, &mut answer);
-        self.apply(objects, None, &mut answer);
+        self.follow_source(gone, objects, None, true, &mut answer);
         if let Err(error) = self.reconcile().await {
             answer.refused.push(format!("error: {error:#}"));
         }
@@ -300,7 +310,7 @@ impl Lab {
 
         let names = self.cluster.names(&ready);
         if names != self.names {
-            dns::write(&names, &self.folder.path().join("dns").join("names.json"))?;
+            dns::write(&names, self.folder.path())?;
             self.names = names;
         }
         for published in &self.published {
@@ -323,6 +333,7 @@ impl Lab {
     /// Where a published port leads: the first pod behind it.
     fn target(&self, published: &Published, ready: &BTreeSet<Key>) -> Target {
         let service = &self.cluster.services.get(&published.service)?.service;
+        publish::balanced(service).find(|port| *port == published.port)?;
         let port = service.ports.iter().find(|port| port.port == published.port)?;
         let endpoint = self.cluster.endpoints(service, &port.target, port.protocol, ready).into_iter().next()?;
         let pod = self.pods.values().find(|pod| pod.spec.address == *endpoint.ip())?;

@@ -10,12 +10,13 @@
 //!
 //! | module | its one job |
 //! | --- | --- |
-//! | `isolation` | leaves the machine's network for one of our own |
+//! | `isolation` | leaves the machine's network for one of our own, and shuts pods in |
 //! | `fabric` | the wires |
 //! | `nft` | speaks nftables to the kernel |
 //! | `service`, `enforce` | what Services and policies mean as rules |
-//! | `cluster`, `image` | what the cluster is to hold, and what its images run |
-//! | `pod`, `process` | what runs |
+//! | `cluster` | what the cluster is to hold: an index, and what follows from it |
+//! | `image`, `expansion` | what images run, by which arguments |
+//! | `pod`, `process`, `parent` | what runs, and how it is started |
 //! | `dns` | the cluster's DNS |
 //! | `publish` | a Service on the machine's loopback |
 //! | `folder` | a folder of manifests that is followed |
@@ -24,7 +25,8 @@
 //! | `args` | the command line |
 //! | `control` | what a second terminal says to a running lab |
 //! | `client` | the second terminal |
-//! | `listing`, `describe` | how objects are shown |
+//! | `query` | what a command is about |
+//! | `listing`, `yaml`, `describe` | how objects are shown |
 //! | `walk` | the five steps |
 
 mod args;
@@ -34,6 +36,7 @@ mod control;
 mod describe;
 mod dns;
 mod enforce;
+mod expansion;
 mod fabric;
 mod folder;
 mod image;
@@ -42,11 +45,14 @@ mod lab;
 mod listing;
 mod loopback;
 mod nft;
+mod parent;
 mod pod;
 mod process;
 mod publish;
+mod query;
 mod service;
 mod walk;
+mod yaml;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -55,7 +61,7 @@ use std::time::Duration;
 use anyhow::Context;
 use star_daemon::check::{Ask, Checker, Guard, Resolver};
 use star_daemon::target::TargetUrl;
-use star_daemon::{cli, serve, supervise};
+use star_daemon::{cli, room, supervise};
 use star_netpol::manifest;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -82,7 +88,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// Parses `argv`, runs, and tells how it ended. A pod's process comes in by here, too.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut argv: Vec<_> = argv.into_iter().collect();
-    match process::program(&argv) {
+    match parent::program(&argv) {
         Ok(Some(main)) => main(argv.split_off(1)),
         Ok(None) => cli::prepared(argv, prepare, start),
         Err(error) => {
@@ -131,7 +137,7 @@ async fn start(job: Job) -> anyhow::Result<ExitCode> {
 }
 
 async fn up(prepared: Prepared, shutdown: CancellationToken) -> anyhow::Result<()> {
-    serve::raise_open_file_limit();
+    room::raise_open_file_limit();
     let mut lab = Lab::start(prepared).await?;
     tokio::select! {
         // What does not listen in time has told why in its log.

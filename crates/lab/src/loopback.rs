@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{self, Asked, Folder, Request};
+use crate::parent::Place;
 use crate::pod::{Container, RestartPolicy};
-use crate::process::{Place, Process, me};
+use crate::process::{Process, me};
 use crate::publish::Ports;
 
 /// A running lab.
@@ -142,6 +143,7 @@ fn pods(folder: &std::path::Path, port: Option<u16>) -> anyhow::Result<Vec<Pod>>
             image: String::new(),
             command: flags.map(str::to_owned).into(),
             environment: Vec::new(),
+            fields: Vec::new(),
             restart: RestartPolicy::Always,
         };
         let process = Process::new(name, log, container, Place::Lab);

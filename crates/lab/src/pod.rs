@@ -10,16 +10,19 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
 
-use crate::dns;
 use crate::fabric::Wire;
-use crate::process::{Event, Place, Process};
-use crate::service;
+use crate::image::{self, Field};
+use crate::parent::Place;
+use crate::process::{Event, Process};
+use crate::{dns, service};
 
 /// What a pod is to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Spec {
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// Which of all pods that there have been: one that is made anew may have the old one's name and address.
+    pub(crate) number: u64,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) address: Ipv4Addr,
     pub(crate) containers: Vec<Container>,
@@ -33,6 +36,8 @@ pub(crate) struct Container {
     pub(crate) image: String,
     pub(crate) command: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
+    /// Which places in the environment hold a field of the pod.
+    pub(crate) fields: Vec<(usize, Field)>,
     pub(crate) restart: RestartPolicy,
 }
 
@@ -58,24 +63,25 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
-    /// Starts what `spec` says, with its logs in `folder`.
+    /// Starts what `spec` says, with its logs in `folder`, the lab's.
     ///
     /// # Errors
     ///
     /// When a file cannot be written, or a process not be started.
     pub(crate) fn start(spec: &Spec, wire: Arc<Wire>, folder: &Path) -> anyhow::Result<Self> {
-        let Spec { namespace, name, labels: _, address, containers } = spec;
-        let folder = folder.join("pods").join(namespace).join(name);
-        let write = |file: &str, text: String| {
-            fs::write(folder.join(file), text).with_context(|| format!("{}/{file} cannot be written", folder.display()))
-        };
+        let Spec { namespace, name, number: _, labels: _, address, containers } = spec;
+        let (names, folder) = (folder.join(dns::FOLDER), folder.join("pods").join(namespace).join(name));
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        write("resolv.conf", dns::resolv_conf(namespace, service::DNS))?;
-        write("hosts", format!("127.0.0.1 localhost\n{address} {name}\n"))?;
-        let place = Place::Pod { wire: wire.clone(), etc: folder.clone() };
+        let etc = [
+            ("/etc/resolv.conf", dns::resolv_conf(namespace, service::DNS)),
+            ("/etc/hosts", format!("127.0.0.1 localhost\n{address} {name}\n")),
+        ];
         let process = |container: &Container| {
             let log = folder.join(format!("{}.log", container.name));
-            let mut process = Process::new(format!("{namespace}/{name}"), log, container.clone(), place.clone());
+            let mut root = image::root(&container.command, &names);
+            root.files.extend(etc.iter().map(|(path, text)| (path.into(), text.clone())));
+            let place = Place::Pod { wire: wire.clone(), root };
+            let mut process = Process::new(format!("{namespace}/{name}"), log, container.clone(), place);
             process.start().map(|()| process)
         };
         let containers = containers.iter().map(process).collect::<Result<_, _>>()?;

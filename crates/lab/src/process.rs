@@ -1,31 +1,18 @@
-//! One process of a pod: what it runs, where, and again when it ends.
+//! One process of a pod that is kept running.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::process::{ExitCode, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
-use tokio::process::{Child, Command};
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::fabric::Wire;
-use crate::isolation;
+use crate::parent::{Parent, Place, Running};
 use crate::pod::{Container, RestartPolicy};
-
-/// Tells a pod's process whose it is.
-const LAB: &str = "STAR_LAB_PID";
-
-/// Tells it which network is its own: a file descriptor of the lab's.
-const NETWORK: &str = "STAR_LAB_NETWORK";
-
-/// Tells it which folder has its /etc/hosts and /etc/resolv.conf.
-const ETC: &str = "STAR_LAB_ETC";
 
 /// How long a pod may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -36,73 +23,6 @@ const BACKOFF: Duration = Duration::from_secs(1);
 /// How many times that doubles at the most; a pod that ran longer than that begins anew.
 const MAX_DOUBLINGS: u32 = 4;
 
-/// Where a process finds itself.
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    /// In the lab's own network.
-    Lab,
-    /// In a pod's.
-    Pod {
-        /// The pod's network.
-        wire: Arc<Wire>,
-        /// Its hosts and resolv.conf.
-        etc: PathBuf,
-    },
-}
-
-/// Runs with its arguments, and tells how it ended.
-pub(crate) type Program = fn(Vec<OsString>) -> ExitCode;
-
-impl Place {
-    /// This program there, as one of those that an image holds.
-    pub(crate) fn command(&self, arguments: &[String], environment: &[(String, String)]) -> Command {
-        // Not the file's name: it may have been built anew since.
-        let mut command = Command::new("/proc/self/exe");
-        let own = environment.iter().map(|(name, value)| (name, value));
-        command.args(arguments);
-        match self {
-            // As in a container: nothing of the user's environment. What says where it belongs comes last, so that no
-            // manifest can say otherwise.
-            Self::Pod { wire, etc } => {
-                command.env_clear().envs(own).env(NETWORK, wire.network().as_raw_fd().to_string()).env(ETC, etc)
-            }
-            _ => command.envs(own).env_remove(NETWORK).env_remove(ETC),
-        };
-        command.env(LAB, std::process::id().to_string()).kill_on_drop(true);
-        command
-    }
-}
-
-/// A program of a pod's container, if `argv` asks for one: this program is all of them. The process is moved to where it
-/// belongs before anything of it runs.
-///
-/// # Errors
-///
-/// When it cannot be moved there.
-pub(crate) fn program(argv: &[OsString]) -> anyhow::Result<Option<Program>> {
-    let main: Program = match argv.get(1).and_then(|program| program.to_str()) {
-        Some("probe") => |argv| star_probe::main(argv),
-        Some("collect") => |argv| star_collect::main(argv),
-        Some("dns") => |argv| crate::dns::main(argv),
-        _ => return Ok(None),
-    };
-    let Some(lab) = std::env::var(LAB).ok().and_then(|lab| Pid::from_raw(lab.parse().ok()?)) else {
-        return Ok(Some(main));
-    };
-    // The kernel kills this process when the lab's ends, however that comes.
-    set_parent_process_death_signal(Some(Signal::KILL)).context("cannot be tied to the lab")?;
-    // The lab may have ended before the kernel was asked.
-    ensure!(getppid() == Some(lab), "the lab that started this pod is gone");
-    if let (Ok(network), Some(etc)) = (std::env::var(NETWORK), std::env::var_os(ETC)) {
-        let network: u32 = network.parse().context("no file descriptor is the pod's network")?;
-        let network = format!("/proc/{lab}/fd/{network}");
-        isolation::enter_network(File::open(&network).with_context(|| format!("{network} cannot be opened"))?)?;
-        isolation::overlay_etc(etc.as_ref())?;
-        isolation::drop_capabilities()?;
-    }
-    Ok(Some(main))
-}
-
 /// A process that is kept running.
 pub(crate) struct Process {
     pub(crate) name: String,
@@ -111,7 +31,7 @@ pub(crate) struct Process {
     pub(crate) restarts: u32,
     container: Container,
     place: Place,
-    process: Option<Child>,
+    process: Option<Running>,
     /// How it ended, if it did by itself.
     ended: Option<bool>,
     started: Instant,
@@ -131,11 +51,6 @@ impl Process {
         &self.container.name
     }
 
-    /// Where it runs.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
-
     /// What it is to run.
     pub(crate) fn specified(&self) -> &Container {
         &self.container
@@ -152,23 +67,28 @@ impl Process {
         }
     }
 
-    /// Starts it, from a thread of the runtime, which lives as long as the lab: the kernel takes the end of
-    /// the thread that started a process for the end of the parent.
+    /// Starts it.
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("the log {} cannot be written", self.log.display()))?;
-        let child = self
-            .place
-            .command(&self.container.command, &self.container.environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            // Ctrl-C is for the lab, which then ends its pods.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("{} cannot be started", self.name))?;
-        (self.process, self.ended, self.started, self.restart) = (Some(child), None, Instant::now(), None);
+        let streams = |command: &mut Command| _ = command.stdout(Stdio::null()).stderr(log);
+        let process = Parent::new(&self.place)
+            .and_then(|parent| parent.start(&self.place, &self.container, &self.container.command, streams))
+            .with_context(|| self.name.clone())?;
+        (self.process, self.ended, self.started, self.restart) = (Some(process), None, Instant::now(), None);
         Ok(())
+    }
+
+    /// Starts `command` beside it, in the same pod and with the same files and variables. It ends with this process at the
+    /// latest.
+    ///
+    /// # Errors
+    ///
+    /// When this process does not run.
+    pub(crate) fn exec(&self, command: &[String]) -> anyhow::Result<Running> {
+        let Some(process) = &self.process else { bail!("container not found ({:?})", self.container.name) };
+        let streams = |command: &mut Command| _ = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        process.parent.start(&self.place, &self.container, command, streams)
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -179,16 +99,16 @@ impl Process {
     pub(crate) async fn kill(&mut self) -> Option<()> {
         self.restart = None;
         let mut process = self.process.take()?;
-        let _ = process.kill().await;
+        let _ = process.child.kill().await;
         Some(())
     }
 
     /// Asks it to end, and kills it if it does not.
     pub(crate) async fn stop(&mut self) {
-        let pid = self.process.as_ref().and_then(|process| Pid::from_raw(process.id()?.try_into().ok()?));
+        let pid = self.process.as_ref().and_then(|process| Pid::from_raw(process.child.id()?.try_into().ok()?));
         if let (Some(pid), Some(process)) = (pid, &mut self.process) {
             let _ = kill_process(pid, Signal::TERM);
-            let _ = timeout(GRACE, process.wait()).await;
+            let _ = timeout(GRACE, process.child.wait()).await;
         }
         self.kill().await;
     }
@@ -196,7 +116,7 @@ impl Process {
     /// Waits until the process ends, or the time for a restart has come; for ever, if neither is to be expected.
     pub(crate) async fn event(&mut self) -> Event {
         match (&mut self.process, self.restart) {
-            (Some(process), _) => Event::Ended(process.wait().await.ok()),
+            (Some(process), _) => Event::Ended(process.child.wait().await.ok()),
             (None, Some(at)) => {
                 tokio::time::sleep_until(at).await;
                 Event::Restart

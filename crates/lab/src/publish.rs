@@ -1,13 +1,15 @@
 //! A Service on the machine's loopback, as `kubectl port-forward` has it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use star_netpol::manifest::Object;
-use star_netpol::node::Node;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
+use star_netpol::Protocol;
+use star_netpol::service::Service;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -22,6 +24,9 @@ const PORT: u16 = 9001;
 
 /// How many ports after it are tried.
 const PORTS: u16 = 100;
+
+/// Connections that wait to be taken.
+const BACKLOG: i32 = 128;
 
 /// Between two looks at whether a pod listens.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -53,6 +58,44 @@ impl Ports {
     }
 }
 
+/// Ports of the machine's loopback that nobody listens on yet: a Service that comes once the machine's network has been
+/// left still finds one.
+pub(crate) struct Spare(Vec<OwnedFd>);
+
+impl Spare {
+    /// How many there are at first.
+    pub(crate) const PORTS: usize = 8;
+
+    /// Takes them.
+    ///
+    /// # Errors
+    ///
+    /// When the machine has no more sockets.
+    pub(crate) fn take() -> anyhow::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let take = |_| {
+            let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+            bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+            Ok(socket)
+        };
+        let sockets: rustix::io::Result<_> = (0..Self::PORTS).map(take).collect();
+        Ok(Self(sockets.context("no port of the loopback can be taken")?))
+    }
+
+    /// Listens on one of them.
+    ///
+    /// # Errors
+    ///
+    /// When none is left, or the machine forbids it.
+    pub(crate) fn listen(&mut self) -> anyhow::Result<std::net::TcpListener> {
+        let socket = self.0.pop().with_context(|| {
+            format!("the {} ports that a lab keeps for Services that come later are in use", Self::PORTS)
+        })?;
+        listen(&socket, BACKLOG).context("cannot be listened on")?;
+        Ok(socket.into())
+    }
+}
+
 /// A Service's port on the machine's loopback.
 pub(crate) struct Published {
     pub(crate) service: Key,
@@ -80,17 +123,10 @@ impl Published {
     }
 }
 
-/// The TCP ports of a Service that is to be reached from outside.
-pub(crate) fn balanced(object: &Object) -> Vec<(Key, u16)> {
-    let kind = object.node.at_path(&["spec", "type"]).and_then(Node::text);
-    if object.kind != "Service" || kind != Some("LoadBalancer") {
-        return Vec::new();
-    }
-    let key = (object.namespace.clone().unwrap_or_else(|| "default".to_owned()), object.name.clone());
-    let ports = object.node.at_path(&["spec", "ports"]).map(Node::items).unwrap_or_default().iter();
-    let tcp = ports.filter(|port| port.get("protocol").and_then(Node::text).unwrap_or("TCP") == "TCP");
-    let number = |port: &Node| u16::try_from(port.get("port")?.integer()?).ok();
-    tcp.filter_map(number).map(|port| (key.clone(), port)).collect()
+/// The ports of a Service that are to be reached from outside, and can be: those of TCP.
+pub(crate) fn balanced(service: &Service) -> impl Iterator<Item = u16> {
+    let is_balanced = service.kind == "LoadBalancer";
+    service.ports.iter().filter(move |port| is_balanced && port.protocol == Protocol::Tcp).map(|port| port.port)
 }
 
 /// Where a published Service leads: a pod's network and the port there.

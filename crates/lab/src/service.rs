@@ -11,12 +11,6 @@ pub(crate) const ADDRESSES: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 96, 0, 0), 12);
 /// The DNS Service's address, as kubeadm has it.
 pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 
-/// Whether an address may be a Service's.
-pub(crate) fn contains(address: Ipv4Addr) -> bool {
-    let (network, prefix) = ADDRESSES;
-    (address.to_bits() ^ network.to_bits()) >> (32 - prefix) == 0
-}
-
 /// A port of a Service.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Port {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::client::say;
+use crate::client::{print, say};
 use crate::control::{Answer, File, Request};
-use crate::process::{me, tell};
+use crate::process::me;
 
 /// A step: what is done, by which files in which namespace, and what to look at then.
 struct Step {
@@ -62,25 +62,57 @@ const STEPS: [Step; 5] = [
 /// When no lab answers, or it refuses a policy.
 pub(crate) fn walk(lab: Option<u32>, pause: bool) -> anyhow::Result<ExitCode> {
     let me = me();
+    let tell = |text: &str| print(text.as_bytes());
     for (number, Step { title, files, look }) in STEPS.iter().enumerate() {
-        tell(&format!("Step {}: {title}\n", number + 1));
+        tell(&format!("Step {}: {title}\n", number + 1))?;
+        if number == 0 {
+            // A walk before this one may have left them.
+            for of in every_namespace() {
+                let told = ask(lab, &remove(of))?;
+                if !told.is_empty() {
+                    tell(&format!("\n  $ {me} {} --ignore-not-found\n{told}", removal(of)))?;
+                }
+            }
+        }
         for (file, text, namespace) in *files {
             let option = namespace.map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-            tell(&format!("\n  $ {me} apply{option} -f {file}\n"));
+            tell(&format!("\n  $ {me} apply{option} -f {file}\n"))?;
             let files: Vec<File> = vec![((*file).into(), (*text).to_owned())];
-            let request = Request::Apply { files, namespace: namespace.map(str::to_owned) };
-            let Answer { told, refused, .. } = say(lab, &request)?;
-            ensure!(refused.is_empty(), "{}", refused.join("; "));
-            tell(&told.lines().map(|line| format!("  {line}\n")).collect::<String>());
+            let told = ask(lab, &Request::Apply { files, namespace: namespace.map(str::to_owned) })?;
+            tell(&told)?;
         }
-        tell(&format!("\n  {look}\n\n"));
+        tell(&format!("\n  {look}\n\n"))?;
         if pause && number + 1 < STEPS.len() {
-            tell("Enter: the next step. ");
+            tell("Enter: the next step. ")?;
             std::io::stdin().lock().read_line(&mut String::new())?;
         }
     }
-    tell(&format!(
-        "To go back to the start:\n\n  {me} delete netpol -n stars default-deny allow-ui frontend-policy backend-policy\n  {me} delete netpol -n client default-deny allow-ui\n"
-    ));
+    let back: String = every_namespace().map(|of| format!("  {me} {}\n", removal(of))).concat();
+    tell(&format!("To go back to the start:\n\n{back}"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the steps have applied, by namespace.
+fn every_namespace() -> [(&'static str, &'static [&'static str]); 2] {
+    [
+        ("stars", &["default-deny", "allow-ui", "frontend-policy", "backend-policy"]),
+        ("client", &["default-deny", "allow-ui"]),
+    ]
+}
+
+/// The command that takes a namespace back to the start.
+fn removal((namespace, policies): (&str, &[&str])) -> String {
+    format!("delete netpol -n {namespace} {}", policies.join(" "))
+}
+
+fn remove((namespace, policies): (&str, &[&str])) -> Request {
+    let args = std::iter::once("netpol").chain(policies.iter().copied()).map(str::to_owned).collect();
+    Request::DeleteNamed { args, selector: None, namespace: namespace.to_owned(), ignore_not_found: true }
+}
+
+/// What the lab says to a request that it must obey, indented.
+fn ask(lab: Option<u32>, request: &Request) -> anyhow::Result<String> {
+    let Answer { told, refused, .. } = say(lab, request)?;
+    ensure!(refused.is_empty(), "{}", refused.join("; "));
+    Ok(told.lines().map(|line| format!("  {line}\n")).collect())
 }

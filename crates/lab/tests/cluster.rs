@@ -7,6 +7,7 @@ mod lab;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Write};
 
 use lab::{Lab, User, is_alive, program, users, wait};
 use rustix::process::{Pid, Signal, kill_process};
@@ -92,6 +93,170 @@ fn replicas_come_and_go_with_the_manifest() {
     wait(|| once().contains("0/1     Completed   0"), once);
     lab.ok(&["delete", "svc", "echo"]);
     assert_eq!(check(), "dns_failed");
+}
+
+#[test]
+fn objects_are_named_as_for_kubectl() {
+    let lab = Lab::start("named", User::Me, &[]);
+    lab.apply(
+        &ECHO.replace("metadata: {name: echo}\nspec: {", "metadata: {name: echo, labels: {tier: back}}\nspec: {"),
+    );
+    let first = |args: &[&str]| -> Vec<String> {
+        let words = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+        lab.ok(args).lines().map(words).collect()
+    };
+    let several = first(&["get", "pods,svc"]);
+    assert_eq!(several, ["NAME", "pod/echo-0", "pod/echo-1", "pod/echo-2", "", "NAME", "service/echo"]);
+    assert_eq!(first(&["get", "svc/echo", "po/echo-1", "-o", "name"]), ["service/echo", "pod/echo-1"]);
+    assert_eq!(first(&["get", "pods", "echo-2", "echo-0"]), ["NAME", "echo-2", "echo-0"]);
+    let second = ["get", "pods", "-A", "-l", "app in (echo),apps.kubernetes.io/pod-index=1", "-o", "name"];
+    assert_eq!(first(&second), ["pod/echo-1"]);
+    assert_eq!(first(&["get", "pods,svc", "-l", "tier=back"]), ["NAME", "echo"]);
+    wait(|| lab.ok(&["get", "sts"]).contains("   3/3     "), || lab.ok(&["get", "sts"]));
+    let yaml = lab.ok(&["get", "sts/echo", "-o", "yaml"]);
+    let start = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  creationTimestamp: \"";
+    assert!(
+        yaml.starts_with(start) && yaml.contains("\n      containers:\n      - args:\n        - --http-port=8080\n"),
+        "{yaml}"
+    );
+    // What it prints it takes.
+    assert_eq!(
+        lab.feed("delete", &lab.ok(&["get", "svc,sts", "-o", "yaml"])),
+        "statefulset.apps \"echo\" deleted from default namespace\nservice \"echo\" deleted from default namespace\n"
+    );
+    assert_eq!(lab.ok(&["delete", "pods", "--all", "--ignore-not-found"]), "No resources found\n");
+    for (args, told) in [
+        (vec!["get", "pots"], "error: the server doesn't have a resource type \"pots\"\n"),
+        (
+            vec!["get", "pods", "-l", "a b"],
+            "error: unable to parse requirement: found 'b', expected: in, notin, =, ==, !=\n",
+        ),
+        (vec!["get", "pod/a", "-A"], "error: a resource cannot be retrieved by name across all namespaces\n"),
+        (vec!["delete", "pods"], "error: resource(s) were provided, but no name was specified\n"),
+        (vec!["logs", "deploy/a"], "Error from server (NotFound): deployments.apps \"a\" not found\n"),
+        (vec!["exec", "svc/a", "--", "probe"], "Error from server (NotFound): services \"a\" not found\n"),
+    ] {
+        let output = lab.say(&args);
+        assert_eq!(
+            (output.status.code(), String::from_utf8(output.stderr).unwrap()),
+            (Some(1), told.to_owned()),
+            "{args:?}"
+        );
+    }
+    assert!(lab.ok(&["logs", "-n", "client", "deploy/client"]).contains("listening"));
+}
+
+#[test]
+fn a_deleted_pod_comes_again_by_another_name_and_runs() {
+    let lab = Lab::start("deleted", User::Me, &[]);
+    lab.wait_for(OPEN);
+    let old = lab.pod("client", "client");
+    assert_eq!(
+        lab.ok(&["delete", "pod", "-n", "client", &old]),
+        format!("pod {old:?} deleted from client namespace\n")
+    );
+    let new = lab.pod("client", "client");
+    assert_ne!(old, new);
+    assert_eq!(lab.ok(&["get", "pods", "-n", "client", "-o", "name"]), format!("pod/{new}\n"));
+    // Its Service leads to the new one, at its new address.
+    lab.wait_for(OPEN);
+}
+
+#[test]
+fn a_stateful_sets_pods_have_names_below_a_headless_service() {
+    let lab = Lab::start("stateful", User::Me, &[]);
+    let headless = ECHO
+        .replace("spec: {selector", "spec: {clusterIP: None, selector")
+        .replace("replicas: 3", "replicas: 2\n  serviceName: echo");
+    lab.apply(&headless);
+    let check = |name: &str| lab.check("client", "deploy/client", &format!("http://{name}.echo.default:8080/status"));
+    wait(|| check("echo-1") == "reachable", || check("echo-1"));
+    assert_eq!(check("echo-2"), "dns_failed");
+    lab.ok(&["kill", "echo-1"]);
+    wait(|| check("echo-1") == "dns_failed", || check("echo-1"));
+    assert_eq!(check("echo-0"), "reachable");
+    // Deleted, it is started anew.
+    lab.ok(&["delete", "pod/echo-1"]);
+    wait(|| check("echo-1") == "reachable", || check("echo-1"));
+}
+
+#[test]
+fn a_walk_is_taken_twice_and_ends_with_its_reader() {
+    let lab = Lab::start("walked", User::Me, &[]);
+    let first = lab.ok(&["walk", "--no-pause"]);
+    assert!(!first.contains("--ignore-not-found"), "{first}");
+    let second = lab.ok(&["walk", "--no-pause"]);
+    let steps = |told: &str| told.matches("default-deny created").count();
+    assert_eq!((steps(&first), steps(&second)), (2, 2), "{second}");
+    assert!(second.contains("deleted from stars namespace"), "{second}");
+    lab.ok(&["delete", "netpol", "-n", "stars", "--all"]);
+    for args in [
+        vec!["walk", "--no-pause"],
+        vec!["get", "pods", "-A"],
+        vec!["describe", "netpol", "-n", "client"],
+        vec!["logs", "-n", "client", "deploy/client"],
+        vec!["exec", "-n", "client", "deploy/client", "--", "probe", "--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = program(&lab.runtime, User::Me).args(&args).stdout(writer).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && told.is_empty(), "{args:?}: {told}");
+    }
+    let left = lab.say(&["get", "netpol", "-n", "stars"]).stderr;
+    assert_eq!(left, b"No resources found in stars namespace.\n", "nobody saw the steps, so that none was taken");
+}
+
+#[test]
+fn a_load_balancer_that_comes_later_is_on_the_machines_loopback_too() {
+    let lab = Lab::start("later", User::Me, &[]);
+    let balancer = |name: &str| {
+        ECHO.replace("name: echo}\nspec: {", &format!("name: {name}}}\nspec: {{type: LoadBalancer, "))
+            .replace("replicas: 3", "replicas: 1")
+    };
+    lab.apply(&balancer("echo"));
+    let shown = |name: &str| lab.ok(&["get", "svc", name, "--ignore-not-found"]);
+    let service: Value = serde_json::from_str(&lab.ok(&["get", "svc", "echo", "-o", "json"])).unwrap();
+    let port = service["status"]["loadBalancer"]["ingress"][0]["ports"][0]["port"].as_u64().unwrap();
+    let answers = || {
+        let connect = || std::net::TcpStream::connect(("127.0.0.1", u16::try_from(port).ok()?)).ok();
+        let Some(mut stream) = connect() else { return String::new() };
+        let mut answer = String::new();
+        let _ = stream.write_all(b"GET /status HTTP/1.0\r\n\r\n").and_then(|()| stream.read_to_string(&mut answer));
+        answer
+    };
+    wait(|| answers().contains("\"targets\""), answers);
+    // There are eight; each further one says why it gets none, until another goes.
+    let said = |name: &str| {
+        let file = lab.runtime.join("balancer.yaml");
+        let service = balancer(name);
+        fs::write(&file, service.split("---").next().unwrap()).unwrap();
+        String::from_utf8(lab.say(&["apply", "-f", file.to_str().unwrap()]).stderr).unwrap()
+    };
+    for number in 1..8 {
+        let told = said(&format!("echo-{number}"));
+        assert!(told.contains(&format!("Service default/echo-{number}, port 80, is at http://127.0.0.1:")), "{told}");
+    }
+    let told = said("late");
+    assert!(told.contains("Warning: Service default/late, port 80, stays pending: the 8 ports"), "{told}");
+    assert!(shown("late").contains("<pending>"), "{}", shown("late"));
+    lab.ok(&["delete", "svc", "echo"]);
+    assert!(shown("late").contains(&format!("80:{port}/TCP")), "{}", shown("late"));
+    wait(|| answers().contains("\"targets\""), answers);
+}
+
+#[test]
+fn what_a_pod_does_not_get_is_told() {
+    let lab = Lab::start("ignored", User::Me, &[]);
+    let file = lab.runtime.join("volumes.yaml");
+    fs::write(&file, "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  volumes: [{name: a, emptyDir: {}}]\n  containers:\n    - {name: c, image: star-probe, envFrom: [{secretRef: {name: a}}]}\n").unwrap();
+    let output = lab.say(&["apply", "-f", file.to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.lines().count() == 1, "{told}");
+    assert!(told.starts_with("Warning: ") && told.contains("volumes (line 5), c's envFrom (line 7)"), "{told}");
+    let negative = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {replicas: -5, template: {spec: {containers: [{name: c, image: star-probe}]}}}}";
+    let told = refused(&lab, negative);
+    assert!(told.contains("refused.yaml:1: The Deployment \"d\" is invalid: spec.replicas: Invalid value: -5: must be greater than or equal to 0"), "{told}");
 }
 
 #[test]
@@ -234,6 +399,25 @@ fn a_folder_of_policies_is_followed() {
     lab.wait_for("B>F:unknown B>B:unknown B>C:unknown C>F:connect_timeout C>B:connect_timeout F>F:unknown F>B:unknown F>C:unknown");
     fs::remove_file(folder.join("second.yaml")).unwrap();
     lab.wait_for(OPEN);
+    // Folders below it too, those that come later, and what is in one that is moved here.
+    let below = folder.join("a/b");
+    fs::create_dir_all(&below).unwrap();
+    let policy = |name: &str| {
+        format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {name}, namespace: stars}}, spec: {{}}}}"
+        )
+    };
+    fs::write(below.join("deep.yaml"), policy("deep")).unwrap();
+    wait(|| names() == "deep", names);
+    fs::write(below.join("deep.yaml"), policy("deeper")).unwrap();
+    wait(|| names() == "deeper", names);
+    let elsewhere = folder.with_extension("elsewhere");
+    fs::create_dir_all(&elsewhere).unwrap();
+    fs::write(elsewhere.join("moved.yaml"), policy("moved")).unwrap();
+    fs::rename(&elsewhere, folder.join("c")).unwrap();
+    wait(|| names() == "deeper moved", names);
+    fs::remove_dir_all(folder.join("a")).unwrap();
+    wait(|| names() == "moved", names);
     fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -8,7 +8,7 @@ mod lab;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use lab::{Lab, User, folder, is_alive, program, wait};
 use rustix::process::{Pid, Signal, kill_process};
@@ -112,4 +112,23 @@ fn what_cannot_be_done_is_told_on_one_line() {
     let nowhere = std::env::temp_dir().join("star-lab-test-nowhere");
     let output = program(&nowhere, User::Me).args(["start", "backend"]).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("no lab is running; start one"));
+}
+
+#[test]
+fn a_folder_that_does_not_exist_is_not_made_for_a_lab() {
+    let nowhere = std::env::temp_dir().join(format!("star-lab-test-nowhere-{}", std::process::id()));
+    for (variable, other) in [("XDG_RUNTIME_DIR", "TMPDIR"), ("TMPDIR", "XDG_RUNTIME_DIR")] {
+        for args in [&["up", "--port=0"][..], &["up", "--port=0", "--loopback"]] {
+            let mut up = Command::new(env!("CARGO_BIN_EXE_star-lab"));
+            let up = up.env(variable, &nowhere).env_remove(other).args(args);
+            let mut up = up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            wait(|| up.try_wait().unwrap().is_some() || nowhere.exists(), || "it goes on".to_owned());
+            let _ = up.kill();
+            let output = up.wait_with_output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+            assert!(told.contains(nowhere.to_str().unwrap()) && told.contains("set XDG_RUNTIME_DIR"), "{told}");
+            assert!(!nowhere.exists(), "{variable}");
+        }
+    }
 }

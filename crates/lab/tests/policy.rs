@@ -85,7 +85,10 @@ fn the_labs_five_states_and_back_again() {
         lab.wait_for(DENIED);
         for namespace in ["stars", "client"] {
             let told = lab.ok(&["delete", "netpol", "-n", namespace, "default-deny"]);
-            assert_eq!(told, "networkpolicy.networking.k8s.io \"default-deny\" deleted\n");
+            assert_eq!(
+                told,
+                format!("networkpolicy.networking.k8s.io \"default-deny\" deleted from {namespace} namespace\n")
+            );
         }
         lab.wait_for(OPEN);
         wait_for_responses(&lab, all_open);

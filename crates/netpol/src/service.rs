@@ -70,7 +70,10 @@ impl Service {
         }
         let spec = |field: &str| object.node.at_path(&["spec", field]);
         let selector = spec("selector").map(Node::entries).filter(|entries| !entries.is_empty()).map(|entries| {
-            entries.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
+            entries
+                .iter()
+                .map(|entry| (entry.key.to_string(), entry.value.text().unwrap_or_default().to_owned()))
+                .collect()
         });
         let address = spec("clusterIP").and_then(Node::text);
         let listed = ["clusterIPs", "externalIPs"].into_iter().filter_map(spec).flat_map(Node::items);
@@ -79,7 +82,7 @@ impl Service {
             listed.chain(balancer.iter().filter_map(|item| item.get("ip"))).filter_map(Node::text).chain(address);
         Some(Self {
             at: object.node.at.clone(),
-            namespace: object.namespace.as_deref().unwrap_or(namespace).to_owned(),
+            namespace: object.namespace(namespace).to_owned(),
             name: object.name.clone(),
             selector,
             ports: spec("ports").map(Node::items).unwrap_or_default().iter().filter_map(read_port).collect(),
@@ -92,8 +95,13 @@ impl Service {
 
     /// Whether a pod of this workload stands behind it.
     pub fn selects(&self, workload: &Workload) -> bool {
-        let carries = |(key, value)| workload.labels.get(key) == Some(value);
-        self.namespace == workload.namespace && self.selector.as_ref().is_some_and(|labels| labels.iter().all(carries))
+        self.selects_pod(&workload.namespace, &workload.labels)
+    }
+
+    /// Whether a pod of that namespace with these labels stands behind it.
+    pub fn selects_pod(&self, namespace: &str, labels: &Labels) -> bool {
+        let carries = |(key, value)| labels.get(key) == Some(value);
+        self.namespace == namespace && self.selector.as_ref().is_some_and(|labels| labels.iter().all(carries))
     }
 }
 

@@ -1,23 +1,23 @@
 //! What the lab does when a second terminal asks for it.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use star_netpol::manifest::{self, Object};
-use star_netpol::workload::Workload;
-use tokio::process::Child;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Lab;
-use crate::cluster;
-use crate::control::{Answer, File, Kind, Request};
+use crate::cluster::Kind;
+use crate::control::{Answer, File, Request};
+use crate::parent::Running;
 use crate::pod::Pod;
 use crate::process::Process;
+use crate::query::{self, Query};
 use crate::{describe, image, listing};
 
-/// How long a program that is run on request may take: nobody could end it.
+/// How long a program that is run on request may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Lab {
@@ -29,34 +29,34 @@ impl Lab {
                 self.apply(objects, namespace.as_deref(), &mut answer);
                 self.reconcile().await
             }
-            Request::Delete { files, namespace } => {
+            Request::Delete { files, namespace, ignore_not_found } => {
                 let objects = parsed(files, &mut answer);
-                self.delete(&objects, namespace.as_deref(), &mut answer);
+                self.delete(objects, namespace.as_deref(), ignore_not_found, &mut answer);
                 self.reconcile().await
             }
-            Request::DeleteNamed { kind, names, namespace } => {
-                let (kind, group, resource) = match kind {
-                    Kind::Pods => ("Pod", "", "pod"),
-                    Kind::Services => ("Service", "", "service"),
-                    Kind::NetworkPolicies => ("NetworkPolicy", "networking.k8s.io", "networkpolicy.networking.k8s.io"),
-                    Kind::Namespaces => ("Namespace", "", "namespace"),
-                };
-                for name in names {
-                    match self.cluster.delete(kind, group, &namespace, &name) {
-                        Ok(()) => answer.told += &format!("{resource} {name:?} deleted\n"),
-                        Err(refused) => answer.refused.push(refused),
+            Request::DeleteNamed { args, selector, namespace, ignore_not_found } => {
+                match Query::parse(&args, selector.as_deref()) {
+                    // Whoever means all says so.
+                    Ok(Query::Every(..)) if selector.is_none() => {
+                        Err(anyhow!("resource(s) were provided, but no name was specified"))
                     }
+                    Ok(query) => {
+                        self.delete_named(query, &namespace, ignore_not_found, &mut answer);
+                        self.reconcile().await
+                    }
+                    Err(refused) => Err(anyhow!(refused)),
                 }
-                self.reconcile().await
             }
-            Request::Get { kind, names, namespace, output } => {
+            Request::Get { args, selector, namespace, output, ignore_not_found } => {
                 let view = listing::View { cluster: &self.cluster, pods: &self.pods, published: &self.published };
-                listing::get(&view, kind, &names, namespace.as_deref(), output, &mut answer);
-                Ok(())
+                let get = |query| {
+                    listing::get(&view, query, namespace.as_deref(), output, ignore_not_found, &mut answer);
+                };
+                Query::parse(&args, selector.as_deref()).map(get).map_err(|refused| anyhow!(refused))
             }
-            Request::Describe { kind, names, namespace } => {
-                describe::describe(&self.cluster, kind, &names, &namespace, &mut answer);
-                Ok(())
+            Request::Describe { args, selector, namespace } => {
+                let describe = |query| describe::describe(&self.cluster, query, &namespace, &mut answer);
+                Query::parse(&args, selector.as_deref()).map(describe).map_err(|refused| anyhow!(refused))
             }
             Request::Log { pod, container, namespace } => {
                 match self.container(&namespace, &pod, container.as_deref()) {
@@ -75,82 +75,39 @@ impl Lab {
         if let Err(error) = result {
             let told = format!("{error:#}");
             // What a server would say is said as one says it.
-            let prefix = if told.starts_with("Error from server") { "" } else { "error: " };
+            let has_prefix = told.starts_with("Error from server") || told.starts_with("error: ");
+            let prefix = if has_prefix { "" } else { "error: " };
             answer.refused.push(format!("{prefix}{told}"));
         }
         answer.enforced_ns = self.enforced_ns;
         answer
     }
 
-    /// Applies objects, what others need first.
-    pub(super) fn apply(&mut self, mut objects: Vec<Object>, namespace: Option<&str>, answer: &mut Answer) {
-        objects.sort_by_key(cluster::rank);
-        for object in &objects {
-            // In a folder there are other documents, too.
-            if object.api_version.is_empty() {
-                answer.warned.push(format!("Warning: passed over a {}", object.kind));
-                continue;
+    /// The pod that a name stands for, as for `kubectl`: its own, or `TYPE/NAME` of what it is of.
+    fn pod(&self, namespace: &str, name: &str) -> anyhow::Result<&Pod> {
+        let (kind, name) = match name.contains('/') {
+            true => query::by_name(name).map_err(|refused| anyhow!("error: {refused}"))?,
+            false => (Kind::Pod, name.to_owned()),
+        };
+        let mut pods = self.cluster.pods().filter(|(_, pod)| pod.spec.namespace == namespace);
+        let found = match kind {
+            Kind::Pod => pods.find(|(_, pod)| pod.spec.name == name),
+            Kind::Service => {
+                let service = self.cluster.services.get(&(namespace.to_owned(), name.clone()));
+                let service = service.map(|object| &object.service);
+                pods.find(|(_, pod)| service.is_some_and(|service| service.selects_pod(namespace, &pod.spec.labels)))
             }
-            if let Some(refused) = mismatch(object, namespace) {
-                answer.refused.push(refused);
-                continue;
-            }
-            match self.cluster.apply(object, namespace.unwrap_or("default")) {
-                Ok((outcome, warnings)) => {
-                    answer.warned.extend(self.uncut(object, namespace));
-                    answer.warned.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
-                    answer.told += &format!("{}/{} {}\n", cluster::resource(object), object.name, outcome.name());
-                }
-                Err(refused) => answer.refused.extend(refused),
-            }
-        }
-    }
-
-    /// What to know of a policy that concerns a page: here it is not cut.
-    fn uncut(&self, object: &Object, namespace: Option<&str>) -> Option<String> {
-        let namespace = object.namespace.as_deref().or(namespace).unwrap_or("default");
-        let policy = &self.cluster.policies.get(&(namespace.to_owned(), object.name.clone()))?.policy;
-        let (true, Some(_)) = (object.kind == "NetworkPolicy", &policy.ingress) else { return None };
-        let published = self.published.iter().find(|published| {
-            let service = self.cluster.services.get(&published.service).map(|object| &object.service);
-            let selects = |(workload, _): (&Workload, _)| {
-                service.is_some_and(|service| service.selects(workload))
-                    && workload.namespace == policy.namespace
-                    && policy.pod_selector.matches(&workload.labels)
-            };
-            self.cluster.pods().any(selects)
-        })?;
-        Some(format!(
-            "Warning: {policy} selects the pods of Service {}; star-lab shows it at http://{}/ all the same, as kubectl \
-             port-forward does: in a cluster, the load balancer may be cut off",
-            published.name(),
-            published.address
-        ))
-    }
-
-    /// Removes objects, what others need last.
-    pub(super) fn delete(&mut self, objects: &[Object], namespace: Option<&str>, answer: &mut Answer) {
-        let mut objects: Vec<_> = objects.iter().collect();
-        objects.sort_by_key(|object| std::cmp::Reverse(cluster::rank(object)));
-        for object in objects {
-            if let Some(refused) = mismatch(object, namespace) {
-                answer.refused.push(refused);
-                continue;
-            }
-            let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-            let namespace = object.namespace.as_deref().or(namespace).unwrap_or("default");
-            match self.cluster.delete(&object.kind, group, namespace, &object.name) {
-                Ok(()) => answer.told += &format!("{} {:?} deleted\n", cluster::resource(object), object.name),
-                Err(refused) => answer.refused.push(refused),
-            }
-        }
+            kind => pods.find(|(workload, _)| workload.kind == kind.name() && workload.name == name),
+        };
+        found
+            .and_then(|(_, object)| self.pods.get(&object.spec.key()))
+            .with_context(|| listing::not_found(&kind.plural(), &name))
     }
 
     /// A container of a pod: the one of that name, or the only one.
     fn container(&self, namespace: &str, pod: &str, container: Option<&str>) -> anyhow::Result<&Process> {
-        let Some(found) = self.pods.get(&(namespace.to_owned(), pod.to_owned())) else {
-            bail!("Error from server (NotFound): pods {pod:?} not found");
-        };
+        let found = self.pod(namespace, pod)?;
+        let pod = &found.spec.name;
         let names: Vec<_> = found.containers.iter().map(Process::container).collect();
         match (container, &*found.containers) {
             (None, [only]) => Ok(only),
@@ -166,15 +123,8 @@ impl Lab {
     }
 
     /// Starts a program in a pod: one of its image.
-    pub(super) fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Child> {
-        let workload = pod.split_once('/').map(|(_, name)| name);
-        let mut pods = self.cluster.pods().filter(|(_, pod)| pod.spec.namespace == namespace);
-        let found = pods.find(|(of, object)| match workload {
-            Some(name) => of.name == name,
-            None => object.spec.name == pod,
-        });
-        let container = found.and_then(|(_, object)| self.pods.get(&object.spec.key())?.containers.first());
-        let Some(container) = container else { bail!("Error from server (NotFound): pods {pod:?} not found") };
+    pub(super) fn exec(&self, namespace: &str, pod: &str, command: &[String]) -> anyhow::Result<Running> {
+        let container = self.pod(namespace, pod)?.containers.first().context("the pod has no container")?;
         let (program, arguments) =
             command.split_first().context("you must specify at least one command for the container")?;
         let known = image::called(program)
@@ -187,9 +137,7 @@ impl Lab {
             );
         };
         let command: Vec<_> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
-        let mut command = container.place().command(&command, &container.specified().environment);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        command.spawn().context("cannot be started")
+        container.exec(&command)
     }
 
     /// The pods that a name stands for: its own, or those of a workload of that name.
@@ -227,20 +175,24 @@ impl Lab {
     }
 }
 
-/// What a program said by its end.
-pub(super) async fn ended(running: Child) -> Answer {
-    let output = match timeout(PATIENCE, running.wait_with_output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(error.into()).into(),
-        Err(_) => return Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
+/// Answers with what a program said by its end. It ends at once if nobody waits for that any more.
+pub(super) async fn ended(running: Running, mut answer: oneshot::Sender<Answer>) {
+    let output = tokio::select! {
+        output = timeout(PATIENCE, running.output()) => output,
+        () = answer.closed() => return,
     };
-    Answer {
-        told: String::from_utf8_lossy(&output.stdout).into_owned(),
-        warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
-        // A signal's number has no place in an exit code.
-        code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
-        ..Answer::default()
-    }
+    // Whoever asked may have gone this very moment.
+    drop(answer.send(match output {
+        Ok(Ok(output)) => Answer {
+            told: String::from_utf8_lossy(&output.stdout).into_owned(),
+            warned: String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect(),
+            // A signal's number has no place in an exit code.
+            code: Some(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+            ..Answer::default()
+        },
+        Ok(Err(error)) => Err(error.into()).into(),
+        Err(_) => Err(anyhow!("it has not ended within {PATIENCE:?}, and was killed")).into(),
+    }));
 }
 
 /// The objects of files; what is no manifest is refused, a file each.
@@ -253,15 +205,4 @@ fn parsed(files: Vec<File>, answer: &mut Answer) -> Vec<Object> {
         }
     }
     objects
-}
-
-/// What `kubectl` says when `-n` names another namespace than the object.
-fn mismatch(object: &Object, namespace: Option<&str>) -> Option<String> {
-    let (own, given) = (object.namespace.as_deref()?, namespace?);
-    (own != given && object.kind != "Namespace").then(|| {
-        format!(
-            "error: the namespace from the provided object {own:?} does not match the namespace {given:?}. \
-             You must pass '--namespace={own}' to perform this operation."
-        )
-    })
 }
