@@ -124,7 +124,7 @@ impl Collector {
                 (Arc::clone(&first), History::new(first, bounds))
             }
             Some((history, latest, seen)) => {
-                roster.note([(None, Gap { from: seen, until: star_wire::now() })]);
+                roster.note([(None, Gap { from: seen, until: star_wire::not_before(seen) })]);
                 // Only its number counts: nothing of it is known to hold now.
                 (Arc::new(latest.emptied()), history)
             }
@@ -158,6 +158,8 @@ impl Collector {
             collector.put(entry, start + poll::phase(index, count, collector.polling.interval));
         }
         collector.show(Change::Links);
+        // What stands no more, by age or by what the file says now, must not come back.
+        collector.keep_all(receiver.borrow().size() > MAX_KEPT);
         (collector, receiver)
     }
 
@@ -183,11 +185,19 @@ impl Collector {
                     Some(command) => self.obey(command),
                 },
                 Some((amendment, done, written)) = self.amending.next() => {
-                    if written.is_ok() {
-                        self.amend(amendment);
-                        self.fetch_what_is_wanted();
+                    match written {
+                        Err(error) => done.send(Err(Refused::NotKept(error))),
+                        // The file said something new of it meanwhile: it is asked of that.
+                        Ok(()) if !self.wanted.is_current(&amendment) => {
+                            let amendment = self.wanted.renewed(amendment);
+                            self.amend_durably(amendment, done);
+                        }
+                        Ok(()) => {
+                            self.amend(amendment);
+                            self.fetch_what_is_wanted();
+                            done.send(Ok(()));
+                        }
                     }
-                    done.send(written.map_err(Refused::NotKept));
                 }
                 _ = seen.tick(), if self.keeper.is_some() => self.keep(Some(Record::Seen(star_wire::now()))),
                 Some(ended) = self.pollers.join_next() => {
@@ -214,8 +224,12 @@ impl Collector {
             },
             Command::Follow(file) => {
                 tracing::info!(resources = file.len(), "the resources file changed");
+                let before = self.wanted.amendments().len();
                 self.wanted.follow(file);
                 self.fetch_what_is_wanted();
+                if self.wanted.amendments().len() < before {
+                    self.keep_all(self.latest.borrow().size() > MAX_KEPT);
+                }
             }
             Command::History(answer) => {
                 self.history.forget(uptime());
@@ -324,19 +338,28 @@ impl Collector {
     fn keep(&self, record: Option<Record>) {
         let Some(keeper) = &self.keeper else { return };
         let latest = self.latest.borrow();
-        if latest.size() > MAX_KEPT {
-            return;
-        }
+        let large = latest.size() > MAX_KEPT;
         if keeper.is_long() {
-            let amendments = self.wanted.amendments().into_iter().map(Record::Resource);
-            return keeper.anew(amendments.chain(self.history.records()).collect());
+            return self.keep_all(large);
         }
         match record {
-            Some(Record::Patch(_)) | None if keeper.is_behind() => {
-                keeper.record(Record::Snapshot(Arc::new(latest.wire())));
-            }
+            _ if large => keeper.fall_behind(),
+            // Not with each patch: a disk that is full stays so for a while.
+            Some(Record::Patch(_)) if keeper.is_behind() => {}
+            Some(Record::Seen(_)) if keeper.is_behind() => keeper.record(Record::Snapshot(Arc::new(latest.wire()))),
             Some(record) => keeper.record(record),
             None => {}
+        }
+    }
+
+    /// Has the state file hold what stands, and nothing else.
+    fn keep_all(&self, large: bool) {
+        let Some(keeper) = &self.keeper else { return };
+        let amendments = self.wanted.amendments().into_iter().map(Record::Resource);
+        let history = if large { Vec::new() } else { self.history.records() };
+        keeper.anew(amendments.chain(history).collect());
+        if large {
+            keeper.fall_behind();
         }
     }
 }

@@ -104,7 +104,9 @@ impl Snapshot {
 
     /// The state of this number in which nothing is known.
     pub(crate) fn emptied(&self) -> Self {
-        Self { seq: self.seq, notes: Arc::clone(&self.notes), ..Self::new(self.at) }
+        let rows = self.rows.iter().map(|_| Arc::default()).collect();
+        let (names, notes) = (Arc::clone(&self.names), Arc::clone(&self.notes));
+        Self { seq: self.seq, names, rows, notes, ..Self::new(self.at) }
     }
 
     /// The same, without what only the present is asked for.
@@ -242,8 +244,8 @@ impl Snapshot {
                 continue;
             }
             let pairs = new.edges.iter().zip(&old.edges).enumerate();
-            let changed = pairs
-                .filter(|(_, (new, old))| differ(&new.observation, &old.observation) || new.expected != old.expected);
+            let changed =
+                pairs.filter(|(_, (new, old))| differ(&new.observation, &old.observation) || !same_words(new, old));
             let changed: Vec<_> = changed.map(|(place, (new, _))| (place, told(new))).collect();
             if !changed.is_empty() {
                 edges.push(EdgePatch { source, changed });
@@ -280,6 +282,11 @@ impl Snapshot {
             });
         }
     }
+}
+
+/// Whether the same is said of what the policies say.
+fn same_words(new: &RowEdge, old: &RowEdge) -> bool {
+    (new.expected, new.agreement, &new.because) == (old.expected, old.agreement, &old.because)
 }
 
 /// Whether it is a transition. Another latency, address or wording is not, nor that it was checked again.

@@ -83,21 +83,30 @@ impl History {
         let mut history: Option<Self> = None;
         // The state that the records so far lead to.
         let mut latest: Option<Snapshot> = None;
+        // Whether that is all that there was.
+        let mut whole = false;
         let mut seen = Timestamp::MIN;
         for record in records {
             let entry = match record {
                 Record::Resource(_) => continue,
+                // Of a state that is not known, nobody knows how long it stayed.
                 Record::Seen(at) => {
-                    seen = seen.max(*at);
+                    if whole {
+                        seen = seen.max(*at);
+                    }
                     continue;
                 }
                 Record::Snapshot(told) => {
                     let Some(state) = Snapshot::from_wire(told) else { continue };
+                    whole = true;
                     latest = Some(state.clone());
                     Entry::Snapshot(Arc::new(state))
                 }
                 Record::Patch(patch) => {
-                    let Some(state) = latest.as_mut().filter(|state| state.admits(patch)) else { continue };
+                    let Some(state) = latest.as_mut().filter(|state| whole && state.admits(patch)) else {
+                        whole = false;
+                        continue;
+                    };
                     state.apply(patch);
                     Entry::Patch(Arc::clone(patch))
                 }
@@ -107,6 +116,11 @@ impl History {
             match (&mut history, entry) {
                 (None, Entry::Snapshot(oldest)) => history = Some(Self::new(oldest, bounds)),
                 (None, Entry::Patch(_)) => {}
+                // The machine may have been started since.
+                (Some(history), _) if age > bounds.age => {
+                    let oldest = latest.clone().map_or_else(|| Arc::clone(&history.oldest), Arc::new);
+                    *history = Self::new(oldest, bounds);
+                }
                 (Some(history), entry) => {
                     history.changes += entry.weight();
                     history.entries.push_back((now.saturating_sub(age), entry));

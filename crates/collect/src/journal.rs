@@ -9,7 +9,9 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use star_wire::Timestamp;
 use star_wire::event::{Patch, Snapshot};
@@ -58,6 +60,12 @@ pub(crate) struct Journal {
     length: u64,
     /// At this length it is to be written anew.
     limit: u64,
+    /// Whether the file's name is on the disk as well.
+    named: bool,
+    /// Whether an error left it unknown what is on the disk: only writing it anew helps.
+    broken: bool,
+    /// Held for as long as we write: who else writes the same file writes into nothing.
+    lock: Arc<File>,
 }
 
 /// A state file that was opened and read: what is kept in it outlives the process.
@@ -77,20 +85,39 @@ impl StateFile {
     ///
     /// When it cannot be read, written or, if damaged, set aside.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let (records, damage) = match File::open(path) {
-            Ok(file) => read(file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
+        let lock = lock(path)?;
+        let text = match File::open(path) {
+            Ok(file) => text(file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Text::Whole(String::new()),
             Err(error) => return Err(error).context("cannot be read; name a file that can"),
         };
+        let (records, whole, damage) = text.records();
         let mut set_aside = None;
-        if let Some(damage) = damage {
-            let aside = with_suffix(path, &format!("damaged-{}", Timestamp::now().as_second()));
-            fs::rename(path, &aside).with_context(|| format!("{damage}, and it cannot be set aside"))?;
-            set_aside = Some(format!("{damage}; it is now {}", aside.display()));
-        }
-        // Anew in any case: this drops a half line, and shows that the folder can be written.
-        let journal = Journal::create(path, &records).context("cannot be written; name a file in a folder that can")?;
+        let journal = match damage {
+            None if whole > 0 => Journal::at_end(path, whole, lock).context(UNWRITABLE)?,
+            None => Journal::create(path, &[], lock).context(UNWRITABLE)?,
+            Some(damage) => {
+                let aside = with_suffix(path, &format!("damaged-{}", Timestamp::now().as_second()));
+                // A second name, so that at no moment what stands before the damage is nowhere.
+                fs::hard_link(path, &aside).with_context(|| format!("{damage}, and it cannot be set aside"))?;
+                set_aside = Some(format!("{damage}; it is now {}", aside.display()));
+                Journal::create(path, &records, lock).context(UNWRITABLE)?
+            }
+        };
         Ok(Self { journal, records, set_aside })
+    }
+}
+
+const UNWRITABLE: &str = "cannot be written; name a file in a folder that can";
+
+/// The right to write the file at `path`, which one process has at a time.
+fn lock(path: &Path) -> anyhow::Result<Arc<File>> {
+    let lock = File::options().create(true).truncate(false).write(true).open(with_suffix(path, "lock"));
+    let lock = lock.context(UNWRITABLE)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => bail!("another star-collect has it; name a file of its own for each"),
+        // Where a file system knows no locks, there is none.
+        _ => Ok(Arc::new(lock)),
     }
 }
 
@@ -110,26 +137,29 @@ impl Journal {
     ///
     /// When the disk takes it not, being full for example.
     pub(crate) fn commit(&mut self, record: &Record) -> io::Result<()> {
+        self.name()?;
         self.write(record, File::sync_data)
     }
 
     fn write(&mut self, record: &Record, then: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+        if self.broken {
+            return Err(io::Error::other("an earlier error left the file in doubt"));
+        }
         let mut text = Vec::new();
         line(&mut text, record);
-        let written = self.file.write_all(&text).and_then(|()| then(&self.file));
-        match written {
-            Ok(()) => self.length += text.len() as u64,
-            Err(_) => {
-                self.file.set_len(self.length)?;
-                self.file.seek(SeekFrom::Start(self.length))?;
-            }
+        if let Err(error) = self.file.write_all(&text) {
+            let whole = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
+            self.broken = whole.is_err();
+            return Err(error);
         }
-        written
+        self.length += text.len() as u64;
+        // After that failed, the kernel may have dropped what stands before, too.
+        then(&self.file).inspect_err(|_| self.broken = true)
     }
 
-    /// Whether most of the file tells of what is no more.
+    /// Whether most of the file tells of what is no more, or nobody knows what it tells.
     pub(crate) fn is_long(&self) -> bool {
-        self.length >= self.limit
+        self.broken || self.length >= self.limit
     }
 
     /// Writes the file anew, with `records` alone. After an error, it is as it was.
@@ -138,7 +168,7 @@ impl Journal {
     ///
     /// When the disk takes it not.
     pub(crate) fn rewrite(&mut self, records: &[Record]) -> io::Result<()> {
-        match Self::create(&self.path, records) {
+        match Self::create(&self.path, records, Arc::clone(&self.lock)) {
             Ok(journal) => *self = journal,
             Err(error) => {
                 // Not with each record from now on.
@@ -149,8 +179,17 @@ impl Journal {
         Ok(())
     }
 
+    /// The file that is there, of which `whole` bytes are; what stands behind them goes.
+    fn at_end(path: &Path, whole: u64, lock: Arc<File>) -> io::Result<Self> {
+        let mut file = File::options().write(true).open(path)?;
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        let path = path.to_owned();
+        Ok(Self { path, file, length: whole, limit: limit(whole), named: true, broken: false, lock })
+    }
+
     /// Under another name first: at any moment, the file is the old one or the new one, whole.
-    fn create(path: &Path, records: &[Record]) -> io::Result<Self> {
+    fn create(path: &Path, records: &[Record], lock: Arc<File>) -> io::Result<Self> {
         let fresh = with_suffix(path, "new");
         let create = || {
             let mut file = File::create(&fresh)?;
@@ -161,16 +200,31 @@ impl Journal {
             file.write_all(&text)?;
             file.sync_all()?;
             fs::rename(&fresh, path)?;
-            // The name, too, has to outlive a loss of power.
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            File::open(folder)?.sync_all()?;
-            let length = text.len() as u64;
-            Ok(Self { path: path.to_owned(), file, length, limit: GROWTH.max(2 * length) })
+            let (path, length) = (path.to_owned(), text.len() as u64);
+            let mut journal = Self { path, file, length, limit: limit(length), named: false, broken: false, lock };
+            // If that fails, it is tried again before anything is said to be on the disk: this file is the one there is.
+            let _ = journal.name();
+            Ok(journal)
         };
         create().inspect_err(|_: &io::Error| {
             let _ = fs::remove_file(&fresh);
         })
     }
+
+    /// Has the file's name outlive a loss of power, too.
+    fn name(&mut self) -> io::Result<()> {
+        if !self.named {
+            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(folder)?.sync_all()?;
+            self.named = true;
+        }
+        Ok(())
+    }
+}
+
+/// How long a file may become that was written with `length` bytes.
+fn limit(length: u64) -> u64 {
+    GROWTH.max(2 * length)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -185,44 +239,57 @@ fn line(text: &mut Vec<u8>, record: &Record) {
     text.push(b'\n');
 }
 
-/// The records before the first damage, and what that is.
-fn read(file: File) -> anyhow::Result<(Vec<Record>, Option<String>)> {
+/// What a file holds.
+enum Text {
+    Whole(String),
+    /// Something that we never wrote, and why.
+    Foreign(String),
+}
+
+fn text(file: File) -> anyhow::Result<Text> {
     let about = file.metadata().context("cannot be read")?;
     ensure!(about.is_file(), "is no file; name one");
     if about.len() > MAX_LENGTH {
-        return Ok((Vec::new(), Some(format!("it is {} bytes long, which no file of ours is", about.len()))));
+        return Ok(Text::Foreign(format!("it is {} bytes long, which no file of ours is", about.len())));
     }
-    let text = io::read_to_string(file);
-    let text = match text {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Ok((Vec::new(), Some("it is no text".to_owned())));
-        }
-        Err(error) => return Err(anyhow!(error).context("cannot be read")),
-    };
-    if text.is_empty() {
-        return Ok((Vec::new(), None));
+    match io::read_to_string(file) {
+        Ok(text) => Ok(Text::Whole(text)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Text::Foreign("it is no text".to_owned())),
+        Err(error) => Err(anyhow!(error).context("cannot be read")),
     }
-    let mut lines = text.split_inclusive('\n').map(|line| line.strip_suffix('\n').ok_or(line));
-    if lines.next() != Some(Ok(HEAD)) {
-        return Ok((
-            Vec::new(),
-            Some("its first line is not that of a state of this version of star-collect".to_owned()),
-        ));
-    }
-    let mut records = Vec::new();
-    for (line, number) in lines.zip(2..) {
-        // The last, under way when the process died.
-        let Ok(line) = line else { break };
-        match serde_json::from_str(line) {
-            Ok(record) => records.push(record),
-            Err(error) => {
-                let rest = "what stands before it is used";
-                return Ok((records, Some(format!("line {number} is damaged ({error}); {rest}"))));
+}
+
+impl Text {
+    /// The records before the first damage, up to which byte the file is whole, and what the damage is.
+    fn records(self) -> (Vec<Record>, u64, Option<String>) {
+        let text = match self {
+            Self::Whole(text) => text,
+            Self::Foreign(why) => return (Vec::new(), 0, Some(why)),
+        };
+        let (mut records, mut whole) = (Vec::new(), 0);
+        for (line, number) in text.split_inclusive('\n').zip(1..) {
+            // The last, under way when the process died.
+            let Some(content) = line.strip_suffix('\n') else { break };
+            if number == 1 && content != HEAD {
+                let why = "its first line is not that of a state of this version of star-collect";
+                return (Vec::new(), 0, Some(why.to_owned()));
             }
+            if number > 1 {
+                match serde_json::from_str(content) {
+                    Ok(record) => records.push(record),
+                    Err(error) => {
+                        let why = format!("line {number} is damaged ({error}); what stands before it is used");
+                        return (records, whole, Some(why));
+                    }
+                }
+            }
+            whole += line.len() as u64;
+        }
+        match whole {
+            0 if !text.is_empty() => (Vec::new(), 0, Some("it has no whole line".to_owned())),
+            _ => (records, whole, None),
         }
     }
-    Ok((records, None))
 }
 
 #[cfg(test)]

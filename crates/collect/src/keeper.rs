@@ -67,6 +67,11 @@ impl Keeper {
         self.long.load(Relaxed)
     }
 
+    /// Gives the history in the journal up: it is to begin anew with a whole state.
+    pub(crate) fn fall_behind(&self) {
+        self.behind.store(true, Relaxed);
+    }
+
     /// Writes a record of the history, if the disk keeps up.
     pub(crate) fn record(&self, record: Record) {
         if matches!(record, Record::Snapshot(_)) {
@@ -100,8 +105,8 @@ fn write(mut journal: Journal, mut waiting: mpsc::Receiver<Write>, behind: &Atom
                 let _ = done.send(written);
                 Ok(())
             }
-            // Without the state that it applies to, a patch says nothing.
-            Write::History(Record::Patch(_)) if behind.load(Relaxed) => Ok(()),
+            // Without the state that it applies to, a patch says nothing; nor is it known that nothing changed.
+            Write::History(Record::Patch(_) | Record::Seen(_)) if behind.load(Relaxed) => Ok(()),
             Write::History(record) => journal.append(&record),
             Write::Anew(records) => journal.rewrite(&records),
         };

@@ -196,7 +196,8 @@ pub fn read_status(body: Bytes) {
     let checker = Arc::new(Checker::new(Resolver::from_servers(&[], &[], 1), Guard::Open));
     let url = TargetUrl::parse("http://a/status").expect("it is one");
     let (reports, _) = tokio::sync::mpsc::channel(1);
-    let mut peer = Peer::new(0, url, Duration::ZERO, checker, reports, Arc::default());
+    let body_limit = Arc::new(AtomicUsize::new(MAX_BODY));
+    let mut peer = Peer::new(0, url, Duration::ZERO, checker, reports, Arc::default(), body_limit);
     let answer = Answer { status: StatusCode::OK, headers: Default::default(), body: Ok(body) };
     peer.content(&answer);
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use star_daemon::target::TargetUrl;
+use star_wire::resource::Resource;
 
 use crate::journal::Amendment;
-use crate::resource::Entry;
+use crate::resource::{Entry, Invalid};
 
 /// The resources by id. An amendment stands for as long as the file says of its id what it said then.
 #[derive(Default)]
@@ -40,11 +41,22 @@ impl Wanted {
         Amendment { id: id.to_owned(), url: None, file: self.file.get(id).map(|url| url.as_str().to_owned()) }
     }
 
+    /// Whether the file says of it what it said then.
+    pub(crate) fn is_current(&self, amendment: &Amendment) -> bool {
+        amendment.file.as_deref() == self.file.get(&*amendment.id).map(TargetUrl::as_str)
+    }
+
+    /// The same amendment, of what the file says now.
+    pub(crate) fn renewed(&self, Amendment { id, url, file: _ }: Amendment) -> Amendment {
+        Amendment { url, ..self.delete(&id) }
+    }
+
     /// Amends. One from another time counts if the file says the same as then.
-    pub(crate) fn amend(&mut self, Amendment { id, url, file }: Amendment) -> Result<(), crate::resource::Invalid> {
-        if file.as_deref() != self.file.get(&*id).map(TargetUrl::as_str) {
+    pub(crate) fn amend(&mut self, amendment: Amendment) -> Result<(), Invalid> {
+        if !self.is_current(&amendment) {
             return Ok(());
         }
+        let Amendment { id, url, file } = amendment;
         let id: Arc<str> = id.into();
         match url {
             None if file.is_none() => {
@@ -54,7 +66,7 @@ impl Wanted {
                 self.amended.insert(id, Amended { url: None, file });
             }
             Some(url) => {
-                let entry = Entry::try_from(star_wire::resource::Resource { id: id.to_string(), url })?;
+                let entry = Entry::try_from(Resource { id: id.to_string(), url })?;
                 self.amended.insert(entry.id, Amended { url: Some(entry.url), file });
             }
         }
@@ -86,8 +98,6 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
-    use star_wire::resource::Resource;
-
     use super::*;
 
     fn entry(id: &str, url: &str) -> Entry {

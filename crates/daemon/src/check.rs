@@ -169,13 +169,16 @@ pub struct Checker {
     pulse: Arc<Pulse>,
     /// How many more checks may run: each needs files, and serving needs the others.
     room: Semaphore,
+    /// How many more connections may be kept: files, too.
+    kept: Arc<Semaphore>,
 }
 
 impl Checker {
     /// A checker that asks `resolver` for addresses and connects to those that `guard` lets pass.
     pub fn new(resolver: Resolver, guard: Guard) -> Self {
-        let room = Semaphore::new(Room::of_this_process().checks);
-        Self { resolver, guard, tls: tls::Tls::default(), pulse: Arc::default(), room }
+        let Room { checks, kept, .. } = Room::of_this_process();
+        let (room, kept) = (Semaphore::new(checks), Arc::new(Semaphore::new(kept)));
+        Self { resolver, guard, tls: tls::Tls::default(), pulse: Arc::default(), room, kept }
     }
 
     /// What tells whether this process ran during a check. Without [`Pulse::run`] only lateness at a check's end does.

@@ -29,6 +29,8 @@ pub(crate) struct Room {
     pub(crate) reserve: usize,
     /// Checks.
     pub(crate) checks: usize,
+    /// Connections that are kept beside them.
+    pub(crate) kept: usize,
     /// Bytes of bodies that clients have not taken yet.
     pub(crate) bodies: usize,
 }
@@ -40,15 +42,21 @@ impl Room {
         Self::of(files, memory_limit().unwrap_or(u64::MAX))
     }
 
-    /// Half of the files are for connections, the others for checks.
+    /// Half of the files are for connections, the others for checks, a quarter of these for the connections that are kept.
     fn of(files: u64, memory: u64) -> Self {
         let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         let half = number(files / 2);
         let reserve = (half / 4).min(MAX_RESERVE);
+        let (checks, kept) = {
+            let all = half.saturating_sub(OTHER_FILES) / FILES_A_CHECK;
+            let kept = all / 4;
+            ((all - kept).clamp(1, 1 << 20), (kept * FILES_A_CHECK).min(1 << 20))
+        };
         Self {
             connections: (half - reserve).min(MAX_CONNECTIONS).min(number(memory / BYTES_A_CONNECTION)).max(1),
             reserve: reserve.max(1),
-            checks: (half.saturating_sub(OTHER_FILES) / FILES_A_CHECK).clamp(1, 1 << 20),
+            checks,
+            kept,
             bodies: number(memory / 8).min(64 << 20),
         }
     }
@@ -99,8 +107,8 @@ mod tests {
     #[test]
     fn checks_and_connections_never_need_more_files_than_there_are() {
         for files in [64, 256, 1024, 4096, 1 << 20, u64::MAX] {
-            let Room { connections, reserve, checks, .. } = Room::of(files, u64::MAX);
-            let needed = connections + reserve + checks * FILES_A_CHECK + OTHER_FILES;
+            let Room { connections, reserve, checks, kept, .. } = Room::of(files, u64::MAX);
+            let needed = connections + reserve + checks * FILES_A_CHECK + kept + OTHER_FILES;
             assert!(needed as u64 <= files, "{needed} of {files}");
             assert!(connections >= 16 && reserve >= 8 && checks >= 2, "{connections}, {reserve}, {checks} of {files}");
         }

@@ -26,6 +26,8 @@ struct Peer {
     silent: Arc<AtomicBool>,
     /// Whether new connections are refused by reset.
     refusing: Arc<AtomicBool>,
+    /// Whether it closes after an answer to a HEAD.
+    closing: Arc<AtomicBool>,
     heads: Arc<AtomicUsize>,
     /// Connections that carried a HEAD.
     kept: Arc<AtomicUsize>,
@@ -62,7 +64,7 @@ impl Peer {
             while self.silent.load(SeqCst) {
                 sleep(Duration::from_millis(10)).await;
             }
-            if stream.write_all(answer.as_bytes()).await.is_err() {
+            if stream.write_all(answer.as_bytes()).await.is_err() || self.closing.load(SeqCst) {
                 return;
             }
         }
@@ -103,6 +105,7 @@ async fn a_connection_that_ended_comes_again_only_after_a_new_one_was_made() {
     let (peer, server) = Peer::start(STAR).await;
     let probe = keeping(Keep::Star, &server).await;
     shows(&probe, State::Reachable, KeptState::Flowing).await;
+    until(async || peer.heads.load(SeqCst), |heads| *heads > 3).await;
     peer.refusing.store(true, SeqCst);
     *peer.answer.lock().unwrap() = String::new();
     shows(&probe, State::Unreachable, KeptState::Ended).await;
@@ -130,6 +133,17 @@ async fn a_peer_that_keeps_no_connection_is_not_held_and_who_is_not_stars_is_not
         assert_eq!(peer.heads.load(SeqCst), heads, "{answer}");
         probe.stop().await;
     }
+    // One that says nothing of it, and closes after the first answer.
+    let (peer, server) = Peer::start(STAR).await;
+    peer.closing.store(true, SeqCst);
+    let probe = keeping(Keep::Star, &server).await;
+    shows(&probe, State::Reachable, KeptState::None).await;
+    until(async || peer.heads.load(SeqCst), |heads| *heads > 0).await;
+    shows(&probe, State::Reachable, KeptState::None).await;
+    let checks = server.arrivals().len();
+    until(async || server.arrivals().len(), |now| *now > checks + 8).await;
+    assert_eq!(peer.heads.load(SeqCst), 1);
+    probe.stop().await;
     let (_, server) = Peer::start(&OK.replace("ok", "")).await;
     let probe = keeping(Keep::All, &server).await;
     shows(&probe, State::Reachable, KeptState::Flowing).await;

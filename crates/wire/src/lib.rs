@@ -35,10 +35,15 @@ pub use jiff::Timestamp;
 /// The present, in the precision of the wire: whole milliseconds. It never runs backwards: where the system's clock is set
 /// back, it goes on from where it was, until that clock overtakes it.
 pub fn now() -> Timestamp {
+    not_before(Timestamp::now())
+}
+
+/// The same, and from now on never before `earliest`: a moment that an earlier process is known to have seen.
+pub fn not_before(earliest: Timestamp) -> Timestamp {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     static AHEAD: AtomicI64 = AtomicI64::new(i64::MIN);
     let run = i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX);
-    steady(Timestamp::now(), run, &AHEAD)
+    steady(earliest.max(Timestamp::now()), run, &AHEAD)
 }
 
 /// `wall`, or what it was once `ahead` of a clock that nobody can set, which shows `run` ms; whichever is later.

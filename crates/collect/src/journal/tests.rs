@@ -56,10 +56,12 @@ fn what_was_appended_is_found_again() {
     journal.append(&patch(8)).unwrap();
     drop(journal);
     let StateFile { mut journal, records, .. } = found(&folder.path());
+    assert!(StateFile::open(&folder.path()).unwrap_err().to_string().contains("another star-collect has it"));
     assert_eq!(records, [resource("a"), gone.clone(), patch(8)]);
     journal.append(&patch(9)).unwrap();
+    drop(journal);
     assert_eq!(found(&folder.path()).records, [resource("a"), gone, patch(8), patch(9)]);
-    assert_eq!(folder.names(), ["state"]);
+    assert_eq!(folder.names(), ["state", "state.lock"]);
 }
 
 #[test]
@@ -68,6 +70,7 @@ fn a_line_under_way_at_the_end_is_lost_and_no_other_whatever_its_length() {
     let mut journal = found(&folder.path()).journal;
     journal.append(&resource("a")).unwrap();
     journal.append(&resource("b")).unwrap();
+    drop(journal);
     let whole = fs::read(folder.path()).unwrap();
     let (head, first) = (HEAD.len() + 1, serde_json::to_string(&resource("a")).unwrap().len() + 1);
     for length in head..=whole.len() {
@@ -89,14 +92,16 @@ fn a_damaged_or_foreign_file_is_set_aside_and_what_stands_before_the_damage_is_k
         (format!("{good}{{\"colour\":1}}\n").into_bytes(), 1, "line 3 is damaged"),
         (format!("{good}\0\0\0\0\n").into_bytes(), 1, "line 3 is damaged"),
         (b"[{\"id\":\"F\"}]\n".to_vec(), 0, "first line"),
-        (HEAD.replace(":1", ":2").into_bytes(), 0, "first line"),
+        (format!("{}\n", HEAD.replace(":1", ":2")).into_bytes(), 0, "first line"),
+        (b"nothing of ours".to_vec(), 0, "no whole line"),
         (b"\xff\xfe\n".to_vec(), 0, "no text"),
     ] {
         fs::write(folder.path(), &text).unwrap();
-        let found = found(&folder.path());
-        let said = found.set_aside.unwrap();
-        assert!(found.records.len() == records && said.contains(part), "{said}: {:?}", found.records);
-        let [fresh, aside] = &*folder.names() else { panic!("{:?}", folder.names()) };
+        let StateFile { journal, records: kept, set_aside } = found(&folder.path());
+        drop(journal);
+        let said = set_aside.unwrap();
+        assert!(kept.len() == records && said.contains(part), "{said}: {kept:?}");
+        let [fresh, aside, _lock] = &*folder.names() else { panic!("{:?}", folder.names()) };
         assert!(fresh == "state" && said.ends_with(&**aside), "{said}: {aside}");
         assert_eq!(fs::read(folder.0.join(aside)).unwrap(), text);
         fs::remove_file(folder.0.join(aside)).unwrap();
@@ -119,6 +124,7 @@ fn a_file_that_has_grown_is_written_anew_and_appended_to_as_before() {
     journal.rewrite(&[resource("a")]).unwrap();
     assert!(!journal.is_long());
     journal.append(&resource("b")).unwrap();
+    drop(journal);
     assert_eq!(found(&folder.path()).records, [resource("a"), resource("b")]);
 }
 

@@ -11,8 +11,9 @@ use http::{HeaderMap, Response, Version};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use star_wire::observation::KeptState;
+use star_wire::observation::{KeptState, Reason};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::bounded::{Allowance, Bounded};
@@ -33,12 +34,14 @@ pub struct Kept {
     line: Option<Line>,
     state: KeptState,
     not_before: Instant,
+    /// How much time this process had lost after the last beat.
+    lost: Duration,
 }
 
 impl Default for Kept {
     /// None yet.
     fn default() -> Self {
-        Self { line: None, state: KeptState::None, not_before: Instant::now() }
+        Self { line: None, state: KeptState::None, not_before: Instant::now(), lost: Duration::ZERO }
     }
 }
 
@@ -48,7 +51,10 @@ struct Line {
     connection: BoxFuture<'static, ()>,
     allowance: Arc<Allowance>,
     request: Request,
+    answered: u32,
     silent_since: Option<Instant>,
+    /// A file that serving does not need.
+    _room: OwnedSemaphorePermit,
 }
 
 type Answered = (SendRequest<Empty<Bytes>>, hyper::Result<Response<Incoming>>);
@@ -81,6 +87,11 @@ impl Kept {
     /// nothing.
     pub async fn beat(&mut self, checker: &Checker, target: &TargetUrl, timeout: Duration, reached: bool) -> KeptState {
         let (began, lost) = (Instant::now(), checker.pulse.lost());
+        if lost.saturating_sub(self.lost) >= STALL {
+            // We stood still between two beats: what the peer did meanwhile, it did to our silence.
+            self.line = None;
+        }
+        self.lost = lost;
         let deadline = began + timeout;
         let is_new = self.line.is_none();
         if is_new {
@@ -96,17 +107,20 @@ impl Kept {
         let beat = within(deadline, line.beat(target)).await;
         let stood_still = checker.pulse.lost().saturating_sub(lost) >= STALL;
         let beat = match beat {
+            Ok(beat @ Beat::Answered { .. }) => beat,
+            _ if stood_still => return self.state,
             Ok(beat) => beat,
-            Err(late) if stood_still || late.is_ours() => return self.state,
+            Err(late) if late.is_ours() => return self.state,
             Err(_) => Beat::Silence,
         };
         self.state = match beat {
             Beat::Answered { stays: true } => {
+                line.answered += 1;
                 line.silent_since = None;
                 KeptState::Flowing
             }
-            // It keeps none.
-            Beat::Answered { stays: false } | Beat::Ended if is_new => {
+            // It keeps none, or closes it after an answer without a word.
+            Beat::Answered { stays: false } | Beat::Ended if is_new || line.answered < 2 => {
                 (self.line, self.not_before) = (None, began + ASK_AGAIN_AFTER);
                 KeptState::None
             }
@@ -131,6 +145,9 @@ impl Line {
         deadline: Instant,
         timeout: Duration,
     ) -> Result<Self, Failure> {
+        let room = Arc::clone(&checker.kept).try_acquire_owned();
+        let room =
+            room.map_err(|_| Failure::new(Reason::LocalError, "as many connections are kept as there is room for"))?;
         let mut phases = Phases::default();
         let stream = checker.connect(target, deadline, Millis(timeout), &mut phases).await?;
         let (stream, allowance) = Bounded::new(stream, Instant::now() + NEVER);
@@ -143,7 +160,7 @@ impl Line {
         };
         let (sender, connection) = exchange::open(stream).await?;
         let connection = Box::pin(async { drop(connection.await) });
-        Ok(Self { connection, allowance, request: Request::None(sender), silent_since: None })
+        Ok(Self { connection, allowance, request: Request::None(sender), answered: 0, silent_since: None, _room: room })
     }
 
     /// Sends a request, unless the last one is still under way, and waits for its answer.
