@@ -6,6 +6,7 @@
 mod bounded;
 mod connect;
 mod exchange;
+mod expiry;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -35,8 +36,10 @@ use bounded::Bounded;
 use connect::Race;
 use resolve::Addresses;
 
+pub use expiry::Reminder;
 pub use guard::Guard;
 pub use resolve::Resolver;
+pub use tls::{Tls, TlsArgs};
 
 /// What a check asks for, and how long it may take.
 #[derive(Clone, Debug)]
@@ -73,6 +76,7 @@ impl Check {
     /// What the check tells of its target, not dated.
     pub fn observation(&self) -> Observation {
         let (address, checked_at) = (self.phases.address, Some(self.began));
+        let certificate_expires = self.phases.certificate_expires.map(Box::new);
         match &self.outcome {
             Ok(answer) => Observation {
                 state: State::Reachable,
@@ -80,6 +84,7 @@ impl Check {
                 latency_ms: self.phases.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
                 address,
                 checked_at,
+                certificate_expires,
                 ..Observation::default()
             },
             Err(failure) => Observation {
@@ -88,6 +93,7 @@ impl Check {
                 message: Some(failure.message.as_str().into()),
                 address,
                 checked_at,
+                certificate_expires,
                 ..Observation::default()
             },
         }
@@ -103,6 +109,8 @@ pub struct Phases {
     pub connect: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
+    /// When the certificate ends that the target has shown, be it trusted or not.
+    pub certificate_expires: Option<Timestamp>,
     /// From the connection to the head of the response.
     pub response: Option<Duration>,
     /// The address that was connected to, or else tried last.
@@ -158,11 +166,15 @@ impl Failure {
     }
 }
 
+/// What it means that certificates are not verified; said at each start.
+pub const SKIPS_VERIFICATION: &str =
+    "--tls-skip-verify: certificates are not verified, so that an https target may be anybody";
+
 /// Checks targets.
 pub struct Checker {
     resolver: Resolver,
     guard: Guard,
-    tls: tls::Tls,
+    tls: Arc<Tls>,
     pulse: Arc<Pulse>,
     /// How many more checks may run: each needs files, and serving needs the others.
     room: Semaphore,
@@ -172,7 +184,18 @@ impl Checker {
     /// A checker that asks `resolver` for addresses and connects to those that `guard` lets pass.
     pub fn new(resolver: Resolver, guard: Guard) -> Self {
         let room = Semaphore::new(Room::of_this_process().checks);
-        Self { resolver, guard, tls: tls::Tls::default(), pulse: Arc::default(), room }
+        Self { resolver, guard, tls: Arc::default(), pulse: Arc::default(), room }
+    }
+
+    /// The same, with `tls` for https targets.
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Arc::new(tls), ..self }
+    }
+
+    /// Follows the files that https needs, from now on, so that a certificate that is replaced is used; never ends. To be
+    /// called before [`prepare`](Self::prepare), which reads them.
+    pub fn follow(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.tls.follow()
     }
 
     /// What tells whether this process ran during a check. Without [`Pulse::run`] only lateness at a check's end does.
@@ -182,10 +205,18 @@ impl Checker {
 
     /// Reads what the checks of `targets` need, so that what is wrong with it is said at the start.
     pub async fn prepare(&self, targets: impl IntoIterator<Item = &TargetUrl>) {
+        if self.skips_verification() {
+            tracing::warn!("{SKIPS_VERIFICATION}");
+        }
         if targets.into_iter().any(|target| target.tls) {
             // Each check tries again.
             let _ = self.tls.connector().await;
         }
+    }
+
+    /// Whether any certificate of an https target will do: [`SKIPS_VERIFICATION`].
+    pub fn skips_verification(&self) -> bool {
+        self.tls.skips_verification()
     }
 
     /// What is wrong with the CA certificates that https targets are checked with, if any of them was.
@@ -251,6 +282,7 @@ impl Checker {
 
         let (head_at, answer) = if let Some(connector) = tls {
             let handshake = within(deadline, tls::handshake(&self.tls, &connector, &target.host, stream)).await;
+            phases.certificate_expires = connector.certificate_expires();
             let stream = handshake.map_err(|late| late.means(|| tls::no_answer(phases, time)))??;
             phases.tls = Some(take_lap());
             exchange::exchange(stream, &allowance, target, ask, response_deadline).await?

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use star_daemon::check::TlsArgs;
 use star_daemon::cli::{self, Unquoted};
 use star_daemon::target::TargetUrl;
 use star_daemon::telemetry::LogArgs;
@@ -45,6 +46,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", value_parser = cli::seconds)]
     timeout_seconds: Option<Duration>,
     #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
     logs: LogArgs,
 }
 
@@ -65,6 +68,8 @@ pub(crate) struct CheckArgs {
     /// Seconds that each check may take
     #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", default_value = "1", value_parser = cli::seconds)]
     pub(crate) timeout_seconds: Duration,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// What the probe is to do.
@@ -106,12 +111,12 @@ fn urls_file(path: &str) -> Result<Urls, Box<dyn Error + Send + Sync>> {
 }
 
 impl Args {
-    /// What is meant: what to do, where to listen, where to log.
+    /// What is meant: what to do, where to listen, whom to trust, where to log.
     ///
     /// # Errors
     ///
     /// When the flags contradict each other.
-    pub(crate) fn resolve(self) -> Result<(Config, SocketAddr, LogArgs), clap::Error> {
+    pub(crate) fn resolve(self) -> Result<(Config, SocketAddr, TlsArgs, LogArgs), clap::Error> {
         let Self {
             command: _,
             urls,
@@ -120,11 +125,12 @@ impl Args {
             http_port,
             http_probe_seconds: interval,
             timeout_seconds,
+            tls,
             logs,
         } = self;
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
         let targets = urls.or(urls_file).map_or_else(Vec::new, |Urls(urls)| urls);
-        Ok((Config { targets, interval, timeout }, SocketAddr::new(http_address, http_port), logs))
+        Ok((Config { targets, interval, timeout }, SocketAddr::new(http_address, http_port), tls, logs))
     }
 }
 
@@ -133,7 +139,7 @@ mod tests {
     use super::*;
 
     fn config(argv: &[&str]) -> Result<(Config, SocketAddr), clap::Error> {
-        let (config, listen, _) = Args::try_parse_from([&["probe"], argv].concat())?.resolve()?;
+        let (config, listen, ..) = Args::try_parse_from([&["probe"], argv].concat())?.resolve()?;
         Ok((config, listen))
     }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use star_daemon::check::{Ask, Check, Checker};
+use star_daemon::check::{Ask, Check, Checker, Reminder};
 use star_daemon::poll::{self, Next, Subject};
 use star_daemon::target::TargetUrl;
 use tokio::sync::mpsc::Sender;
@@ -25,7 +25,8 @@ pub(crate) fn pollers(
     let count = targets.len();
     targets.into_iter().enumerate().map(move |(index, target)| {
         let (checker, findings) = (Arc::clone(checker), findings.clone());
-        let subject = Polled { index, target, ask: Ask::head(timeout), checker, findings };
+        let subject =
+            Polled { index, target, ask: Ask::head(timeout), checker, findings, reminder: Reminder::default() };
         poll::poll(subject, start + poll::phase(index, count, interval), interval)
     })
 }
@@ -36,12 +37,14 @@ struct Polled {
     ask: Ask,
     checker: Arc<Checker>,
     findings: Sender<Finding>,
+    reminder: Reminder,
 }
 
 impl Subject for Polled {
     async fn poll(&mut self) -> Next {
         let check = self.checker.check(&self.target, &self.ask).await;
         tracing::debug!(url = self.target.as_str(), outcome = ?check.outcome, phases = ?check.phases, "checked");
+        self.reminder.look(self.target.as_str(), &check);
         // The board ends only with the process.
         let _ = self.findings.send((self.index, check)).await;
         Next::Slot
