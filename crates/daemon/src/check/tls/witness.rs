@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
-use der::{Decode, Reader, SliceReader, Tag, TagNumber};
+use der::{Decode, SliceReader, Tag, TagNumber};
 use star_wire::Timestamp;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -95,7 +95,7 @@ fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     // TBSCertificate: version (the first alone leaves it out), serialNumber, signature, issuer, validity, …
     let mut fields = SliceReader::new(signed.value()).ok()?;
     let version = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
-    let before_validity = if fields.peek_tag().ok()? == version { 4 } else { 3 };
+    let before_validity = if Tag::peek(&fields).ok()? == version { 4 } else { 3 };
     for _ in 0..before_validity {
         AnyRef::decode(&mut fields).ok()?;
     }
