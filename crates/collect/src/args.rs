@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser};
-use star_daemon::check::Guard;
+use star_daemon::check::{Guard, TlsArgs};
 use star_daemon::cli;
 use star_daemon::follow::Followed;
 use star_daemon::telemetry::LogArgs;
@@ -53,6 +53,8 @@ pub(crate) struct Args {
     #[arg(long, env = "STAR_ALLOW_LINK_LOCAL", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     allow_link_local: bool,
     #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
     logs: LogArgs,
 }
 
@@ -76,12 +78,12 @@ pub struct Config {
 }
 
 impl Args {
-    /// What is meant: what to do, where resources may be, where to listen, where to log.
+    /// What is meant: what to do, where resources may be, where to listen, whom to trust, where to log.
     ///
     /// # Errors
     ///
     /// When the flags contradict each other, or a file cannot be used.
-    pub(crate) fn resolve(self) -> anyhow::Result<(Config, Guard, SocketAddr, LogArgs)> {
+    pub(crate) fn resolve(self) -> anyhow::Result<(Config, Guard, SocketAddr, TlsArgs, LogArgs)> {
         let Self {
             http_address,
             http_port,
@@ -92,6 +94,7 @@ impl Args {
             admin_token_file,
             base_path,
             allow_link_local,
+            tls,
             logs,
         } = self;
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-request-seconds")?;
@@ -111,7 +114,7 @@ impl Args {
         let state_file =
             state_file.map(|path| StateFile::open(&path).map_err(|error| unusable(&path, error))).transpose()?;
         let config = Config { resources, resources_file, state_file, interval, timeout, admin_token_file, base_path };
-        Ok((config, guard, SocketAddr::new(http_address, http_port), logs))
+        Ok((config, guard, SocketAddr::new(http_address, http_port), tls, logs))
     }
 }
 

@@ -23,7 +23,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use star_daemon::check::{Checker, Resolver};
+use star_daemon::check::{Checker, Resolver, Tls};
 use star_daemon::serve::{self, Limits};
 use star_daemon::{cli, process, supervise};
 use tokio::net::TcpListener;
@@ -52,9 +52,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn start(args: Args) -> anyhow::Result<ExitCode> {
-    let (config, guard, listen, logs) = args.resolve()?;
+    let (config, guard, listen, tls, logs) = args.resolve()?;
+    let tls = Tls::open(tls)?;
     let daemon = async |listener, shutdown| {
-        let checker = Checker::new(Resolver::from_system(), guard);
+        let checker = Checker::new(Resolver::from_system(), guard).with_tls(tls);
         run(config, checker, listener, shutdown).await
     };
     process::run(listen, logs, daemon).await
@@ -73,6 +74,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let Config { resources, resources_file, state_file, interval, timeout, admin_token_file, base_path } = config;
     let pulse = checker.pulse();
+    let files = checker.follow();
     checker.prepare(resources.iter().map(|entry| &entry.url)).await;
     let checker = Arc::new(checker);
     let (commands, inbox) = mpsc::channel(COMMANDS);
@@ -89,6 +91,7 @@ pub async fn run(
     let polling = Polling { checker, interval, timeout };
     let (collector, latest) = Collector::new(polling, Bounds::default(), resources, past);
     tasks.spawn(async move { pulse.run().await });
+    tasks.spawn(files);
     tasks.spawn(collector.run(inbox));
     if let Some(mut file) = resources_file {
         let commands = commands.clone();

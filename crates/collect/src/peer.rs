@@ -9,7 +9,7 @@ use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use star_daemon::check::{Answer, Ask, Check, Checker, Failure};
+use star_daemon::check::{Answer, Ask, Check, Checker, Failure, Reminder};
 use star_daemon::poll::{Next, Subject};
 use star_daemon::target::{MAX_URL, TargetUrl};
 use star_daemon::text::plain;
@@ -111,6 +111,7 @@ pub(crate) struct Peer {
     directory: Arc<Mutex<Directory>>,
     /// How long a body may be now: what there is room for is shared by all.
     body_limit: Arc<AtomicUsize>,
+    reminder: Reminder,
 }
 
 impl Peer {
@@ -123,7 +124,8 @@ impl Peer {
         directory: Arc<Mutex<Directory>>,
         body_limit: Arc<AtomicUsize>,
     ) -> Self {
-        Self { poller, url, timeout, checker, reports, etag: None, sampled: Instant::now(), directory, body_limit }
+        let (sampled, reminder) = (Instant::now(), Reminder::default());
+        Self { poller, url, timeout, checker, reports, etag: None, sampled, directory, body_limit, reminder }
     }
 
     fn ask(&self) -> Ask {
@@ -171,6 +173,7 @@ impl Subject for Peer {
         }
         let check = self.checker.check(&self.url, &self.ask()).await;
         tracing::debug!(url = self.url.as_str(), outcome = ?check.outcome.as_ref().map(|answer| answer.status), "fetched");
+        self.reminder.look(self.url.as_str(), &check);
         let (content, held) = match &check.outcome {
             Err(_) => (Content::Nothing, None),
             Ok(answer) => {

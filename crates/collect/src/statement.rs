@@ -256,6 +256,7 @@ mod tests {
             bad("message", json!([1])),
             bad("address", json!("10.0.0.1")),
             bad("checked_at", json!("2026-99-99T00:00:00Z")),
+            bad("certificate_expires", json!("next year")),
             bad("kept", json!({"state": "flowing"})),
             bad("kept", json!("flowing")),
             bad("reason", json!(1)),

@@ -6,6 +6,7 @@
 mod bounded;
 mod connect;
 mod exchange;
+mod expiry;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -37,9 +38,11 @@ use bounded::Bounded;
 use connect::Race;
 use resolve::Addresses;
 
+pub use expiry::Reminder;
 pub use guard::Guard;
 pub use kept::Kept;
 pub use resolve::Resolver;
+pub use tls::{Tls, TlsArgs};
 
 /// What a check asks for, and how long it may take.
 #[derive(Clone, Debug)]
@@ -76,6 +79,7 @@ impl Check {
     /// What the check tells of its target, not dated.
     pub fn observation(&self) -> Observation {
         let (address, checked_at) = (self.phases.address, Some(self.began));
+        let certificate_expires = self.phases.certificate_expires.map(Box::new);
         match &self.outcome {
             Ok(answer) => Observation {
                 state: State::Reachable,
@@ -83,6 +87,7 @@ impl Check {
                 latency_ms: self.phases.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
                 address,
                 checked_at,
+                certificate_expires,
                 ..Observation::default()
             },
             Err(failure) => Observation {
@@ -91,6 +96,7 @@ impl Check {
                 message: Some(failure.message.as_str().into()),
                 address,
                 checked_at,
+                certificate_expires,
                 ..Observation::default()
             },
         }
@@ -106,6 +112,8 @@ pub struct Phases {
     pub connect: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
+    /// When the certificate ends that the target has shown, be it trusted or not.
+    pub certificate_expires: Option<Timestamp>,
     /// From the connection to the head of the response.
     pub response: Option<Duration>,
     /// The address that was connected to, or else tried last.
@@ -161,11 +169,15 @@ impl Failure {
     }
 }
 
+/// What it means that certificates are not verified; said at each start.
+pub const SKIPS_VERIFICATION: &str =
+    "--tls-skip-verify: certificates are not verified, so that an https target may be anybody";
+
 /// Checks targets.
 pub struct Checker {
     resolver: Resolver,
     guard: Guard,
-    tls: tls::Tls,
+    tls: Arc<Tls>,
     pulse: Arc<Pulse>,
     /// How many more checks may run: each needs files, and serving needs the others.
     room: Semaphore,
@@ -178,7 +190,18 @@ impl Checker {
     pub fn new(resolver: Resolver, guard: Guard) -> Self {
         let Room { checks, kept, .. } = Room::of_this_process();
         let (room, kept) = (Semaphore::new(checks), Arc::new(Semaphore::new(kept)));
-        Self { resolver, guard, tls: tls::Tls::default(), pulse: Arc::default(), room, kept }
+        Self { resolver, guard, tls: Arc::default(), pulse: Arc::default(), room, kept }
+    }
+
+    /// The same, with `tls` for https targets.
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Arc::new(tls), ..self }
+    }
+
+    /// Follows the files that https needs, from now on, so that a certificate that is replaced is used; never ends. To be
+    /// called before [`prepare`](Self::prepare), which reads them.
+    pub fn follow(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.tls.follow()
     }
 
     /// What tells whether this process ran during a check. Without [`Pulse::run`] only lateness at a check's end does.
@@ -188,10 +211,18 @@ impl Checker {
 
     /// Reads what the checks of `targets` need, so that what is wrong with it is said at the start.
     pub async fn prepare(&self, targets: impl IntoIterator<Item = &TargetUrl>) {
+        if self.skips_verification() {
+            tracing::warn!("{SKIPS_VERIFICATION}");
+        }
         if targets.into_iter().any(|target| target.tls) {
             // Each check tries again.
             let _ = self.tls.connector().await;
         }
+    }
+
+    /// Whether any certificate of an https target will do: [`SKIPS_VERIFICATION`].
+    pub fn skips_verification(&self) -> bool {
+        self.tls.skips_verification()
     }
 
     /// What is wrong with the CA certificates that https targets are checked with, if any of them was.
@@ -234,6 +265,7 @@ impl Checker {
 
         let (head_at, answer) = if let Some(connector) = tls {
             let handshake = within(deadline, tls::handshake(&self.tls, &connector, &target.host, stream)).await;
+            phases.certificate_expires = connector.certificate_expires();
             let stream = handshake.map_err(|late| late.means(|| tls::no_answer(phases, time)))??;
             let handshaken = Instant::now();
             phases.tls = Some(handshaken - lap);

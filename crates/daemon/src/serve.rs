@@ -57,7 +57,7 @@ pub struct Limits {
 impl Default for Limits {
     /// What the process's limits of open files and of memory have room for; 8,192 connections at most.
     fn default() -> Self {
-        let Room { connections, reserve, bodies, checks: _ } = Room::of_this_process();
+        let Room { connections, reserve, bodies, checks: _, kept: _ } = Room::of_this_process();
         Self {
             connections,
             reserve,

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use star_daemon::check::TlsArgs;
 use star_daemon::cli::{self, Unquoted};
 use star_daemon::follow::Followed;
 use star_daemon::target::TargetUrl;
@@ -50,6 +51,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHOM", env = "STAR_KEPT", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "star")]
     kept: Keep,
     #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
     logs: LogArgs,
 }
 
@@ -82,6 +85,8 @@ pub(crate) struct CheckArgs {
     /// Seconds that each check may take
     #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", default_value = "1", value_parser = cli::seconds)]
     pub(crate) timeout_seconds: Duration,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// What the probe is to do.
@@ -144,12 +149,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<TargetUrl>, String> {
 }
 
 impl Args {
-    /// What is meant: what to do, where to listen, where to log.
+    /// What is meant: what to do, where to listen, whom to trust, where to log.
     ///
     /// # Errors
     ///
     /// When the flags contradict each other.
-    pub(crate) fn resolve(self) -> Result<(Config, SocketAddr, LogArgs), clap::Error> {
+    pub(crate) fn resolve(self) -> Result<(Config, SocketAddr, TlsArgs, LogArgs), clap::Error> {
         let Self {
             command: _,
             urls,
@@ -159,12 +164,18 @@ impl Args {
             http_probe_seconds: interval,
             timeout_seconds,
             kept,
+            tls,
             logs,
         } = self;
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
         let (urls_file, listed) = urls_file.map(|UrlsFile(file, urls)| (file, urls)).unzip();
         let targets = urls.or(listed).map_or_else(Vec::new, |Urls(urls)| urls);
-        Ok((Config { targets, urls_file, interval, timeout, kept }, SocketAddr::new(http_address, http_port), logs))
+        Ok((
+            Config { targets, urls_file, interval, timeout, kept },
+            SocketAddr::new(http_address, http_port),
+            tls,
+            logs,
+        ))
     }
 }
 
@@ -173,7 +184,7 @@ mod tests {
     use super::*;
 
     fn config(argv: &[&str]) -> Result<(Config, SocketAddr), clap::Error> {
-        let (config, listen, _) = Args::try_parse_from([&["probe"], argv].concat())?.resolve()?;
+        let (config, listen, ..) = Args::try_parse_from([&["probe"], argv].concat())?.resolve()?;
         Ok((config, listen))
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use star_daemon::check::{Ask, Check, Checker, Guard, Millis, Resolver};
+use star_daemon::check::{Ask, Check, Checker, Guard, Millis, Resolver, SKIPS_VERIFICATION, Tls};
 use star_daemon::cli;
 use star_daemon::room::raise_open_file_limit;
 use star_daemon::target::TargetUrl;
@@ -14,16 +14,20 @@ use crate::args::{CheckArgs, targets};
 
 /// Checks all at once and tells them in the order given.
 pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
-    let CheckArgs { urls, timeout_seconds } = args;
+    let CheckArgs { urls, timeout_seconds, tls } = args;
     let urls = targets(urls.iter().map(String::as_str)).map_err(cli::usage::<CheckArgs>)?;
+    let tls = Tls::open(tls)?;
     raise_open_file_limit();
-    let checker = Checker::new(Resolver::from_system(), Guard::Open);
+    let checker = Checker::new(Resolver::from_system(), Guard::Open).with_tls(tls);
     let ask = Ask::head(timeout_seconds);
     let pulse = checker.pulse();
     let checks = tokio::select! {
         checks = join_all(urls.iter().map(|url| checker.check(url, &ask))) => checks,
         () = pulse.run() => unreachable!("it never ends"),
     };
+    if checker.skips_verification() {
+        eprintln!("star-probe check: {SKIPS_VERIFICATION}");
+    }
     if let Some(problem) = checker.problem() {
         eprintln!("star-probe check: {problem}");
     }
@@ -52,7 +56,8 @@ fn tell(url: &TargetUrl, check: &Check) -> String {
     let code = outcome.as_ref().map_or_else(|_| String::new(), |answer| format!("HTTP {}", answer.status));
     phase("dns", phases.dns, String::new());
     phase("connect", phases.connect, address);
-    phase("tls", phases.tls, String::new());
+    let expires = phases.certificate_expires;
+    phase("tls", phases.tls, expires.map_or_else(String::new, |expires| format!("certificate expires {expires}")));
     phase("response", phases.response, code);
     told += &match outcome {
         Ok(_) => format!("  reachable in {}\n", Millis(phases.latency().unwrap_or_default())),

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use star_daemon::check::{Checker, Guard, Resolver};
+use star_daemon::check::{Checker, Guard, Resolver, Tls};
 use star_daemon::serve::{self, Limits};
 use star_daemon::{cli, process, supervise};
 use tokio::net::TcpListener;
@@ -41,9 +41,10 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(Command::Check(args)) = args.command {
         return check::run(args).await;
     }
-    let (config, listen, logs) = args.resolve()?;
+    let (config, listen, tls, logs) = args.resolve()?;
+    let tls = Tls::open(tls)?;
     let daemon = async |listener, shutdown| {
-        let checker = Checker::new(Resolver::from_system(), Guard::Open);
+        let checker = Checker::new(Resolver::from_system(), Guard::Open).with_tls(tls);
         run(config, checker, listener, shutdown).await
     };
     process::run(listen, logs, daemon).await
@@ -61,6 +62,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Config { targets, urls_file, interval, timeout, kept } = config;
+    let files = checker.follow();
     checker.prepare(&targets).await;
     let checker = Arc::new(checker);
     let (findings, inbox) = mpsc::channel(FINDINGS);
@@ -72,6 +74,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(board.run(inbox, follow, pulse.gaps(), snapshots));
     tasks.spawn(async move { pulse.run().await });
+    tasks.spawn(files);
     if let Some(mut file) = urls_file {
         // The board ends only with the process.
         tasks.spawn(async move { while lists.send(file.changed(args::read).await).await.is_ok() {} });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use star_daemon::check::{Answer, Ask, Checker, Kept};
+use star_daemon::check::{Answer, Ask, Checker, Kept, Reminder};
 use star_daemon::poll::{Next, Subject};
 use star_daemon::serve::is_star;
 use star_daemon::target::TargetUrl;
@@ -45,18 +45,27 @@ pub(crate) struct Poller {
     kept: Option<Kept>,
     /// Whether the last check reached one to whom a connection may be kept.
     reached: bool,
+    reminder: Reminder,
 }
 
 impl Poller {
     pub(crate) fn new(number: u64, target: TargetUrl, polling: Polling) -> Self {
         let kept = (polling.kept != Keep::None).then(Kept::default);
-        Self { number, target, ask: Ask::head(polling.timeout), polling, kept, reached: false }
+        Self {
+            number,
+            target,
+            ask: Ask::head(polling.timeout),
+            polling,
+            kept,
+            reached: false,
+            reminder: Reminder::default(),
+        }
     }
 }
 
 impl Subject for Poller {
     async fn poll(&mut self) -> Next {
-        let Self { number, target, ask, polling, kept, reached } = self;
+        let Self { number, target, ask, polling, kept, reached, reminder } = self;
         let Polling { checker, timeout, kept: whom, findings, .. } = polling;
         let was_reached = *reached;
         // The board ends only with the process.
@@ -64,6 +73,7 @@ impl Subject for Poller {
         let check = async {
             let check = checker.check(target, ask).await;
             tracing::debug!(url = target.as_str(), outcome = ?check.outcome, phases = ?check.phases, "checked");
+            reminder.look(target.as_str(), &check);
             *reached = match (&check.outcome, whom) {
                 (Ok(Answer { headers, .. }), Keep::Star) => is_star(headers),
                 (outcome, _) => outcome.is_ok(),

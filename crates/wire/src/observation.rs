@@ -101,6 +101,10 @@ pub struct Observation {
     /// When the last check began: what it found held somewhere between then and its end. Sampled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Timestamp>,
+    /// When the certificate ends that the target showed to the last check, be it trusted or not (RFC 5280, notAfter). Sampled.
+    /// In a box, for most of a million edges have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_expires: Option<Box<Timestamp>>,
     /// What a connection that is kept open does, beside the new ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Kept>,

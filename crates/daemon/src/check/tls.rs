@@ -1,61 +1,141 @@
 //! The TLS handshake of an https target.
 
+mod args;
+mod witness;
+
+use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rustls_native_certs::{CertificateResult, load_certs_from_paths, load_native_certs};
+use futures_util::future::{pending, select_all};
+use star_wire::Timestamp;
 use star_wire::observation::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 
 use super::{Failure, Millis, Phases};
+use crate::follow::Followed;
 use crate::target::Host;
+use witness::{Trust, Witness};
 
-/// Made when the first https target is known: reading the system's CA certificates costs more than a whole start.
+pub use args::TlsArgs;
+
+/// How https targets are checked: whose certificates are good, and who we are.
 #[derive(Default)]
-pub(super) struct Tls {
-    connector: OnceCell<TlsConnector>,
+pub struct Tls {
+    args: TlsArgs,
+    /// Read when the first https target is known: reading the system's CA certificates costs more than a whole start.
+    material: OnceCell<watch::Sender<Material>>,
     /// Said once, however often they are read.
     problem: OnceLock<String>,
 }
 
+/// What all handshakes are made of.
+#[derive(Clone)]
+struct Material {
+    /// Who we are, if we are asked, and how.
+    config: ClientConfig,
+    trust: Trust,
+}
+
+/// What one handshake is made with.
+pub(super) struct Connector {
+    connector: TlsConnector,
+    witness: Arc<Witness>,
+}
+
+impl Connector {
+    fn new(Material { mut config, trust }: Material) -> Self {
+        let witness = Arc::new(Witness::new(trust));
+        config.dangerous().set_certificate_verifier(witness.clone());
+        Self { connector: TlsConnector::from(Arc::new(config)), witness }
+    }
+
+    /// When the certificate ends that the peer has shown, be it trusted or not.
+    pub(super) fn certificate_expires(&self) -> Option<Timestamp> {
+        self.witness.expires()
+    }
+}
+
 impl Tls {
-    /// What handshakes are made with. Where there is no CA certificate they are looked for again with each check.
+    /// As `args` have it.
     ///
-    /// They fail until then, but not before: whether the connection can be made is known without them.
-    pub(super) async fn connector(&self) -> Result<TlsConnector, Failure> {
+    /// # Errors
+    ///
+    /// When a file cannot be used: with its flag.
+    pub fn open(args: TlsArgs) -> anyhow::Result<Self> {
+        args.verify()?;
+        Ok(Self { args, ..Self::default() })
+    }
+
+    /// Whether any certificate will do.
+    pub(super) fn skips_verification(&self) -> bool {
+        self.args.skips_verification()
+    }
+
+    /// What a handshake is made with. Where there is no CA certificate they are looked for again with each check.
+    ///
+    /// It fails until then, but not before: whether the connection can be made is known without them.
+    pub(super) async fn connector(&self) -> Result<Connector, Failure> {
         let read = async || {
-            let (roots, problem) = tokio::task::spawn_blocking(roots).await.map_err(|error| {
-                Err(Failure::new(Reason::LocalError, format!("CA certificates could not be read: {error}")))
+            let args = self.args.clone();
+            let read = spawn_blocking(move || args.read()).await.map_err(anyhow::Error::from).flatten();
+            let (material, problem) = read.map_err(|error| {
+                let problem = format!("what TLS needs could not be read: {error:#}");
+                Err(Failure::new(Reason::LocalError, problem))
             })?;
             if let Some(problem) = problem
                 && self.problem.set(problem).is_ok()
             {
                 tracing::warn!(problem = self.problem(), "https targets may fail");
             }
-            let none = roots.is_empty();
-            let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            let connector = TlsConnector::from(Arc::new(config));
-            if none { Err(Ok(connector)) } else { Ok(connector) }
+            match material.trust {
+                Trust::Nobody => Err(Ok(material)),
+                _ => Ok(watch::Sender::new(material)),
+            }
         };
-        self.connector.get_or_try_init(read).await.cloned().or_else(|made_anew| made_anew)
+        let kept = self.material.get_or_try_init(read).await.map(|material| material.borrow().clone());
+        kept.or_else(|made_anew| made_anew).map(Connector::new)
     }
 
     /// What is wrong with the CA certificates that were read, and where.
     pub(super) fn problem(&self) -> Option<&str> {
         self.problem.get().map(String::as_str)
     }
+
+    /// Reads the files that were named again whenever one of them has changed, from now on; never ends. Certificate and key
+    /// come one after the other: until they fit, what was read before stays.
+    pub(super) fn follow(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
+        let mut files: Vec<_> = self.args.files().map(Followed::new).collect();
+        let tls = Arc::clone(self);
+        async move {
+            if files.is_empty() {
+                return pending().await;
+            }
+            loop {
+                let args = tls.args.clone();
+                let read = move |_: &Path| args.read().map_err(|error| format!("{error:#}"));
+                let looks = files.iter_mut().map(|file| Box::pin(file.changed(read.clone())));
+                let ((material, problem), ..) = select_all(looks).await;
+                tracing::info!(problem, "the files that TLS needs were read again");
+                // Nobody has needed them yet, or else they do from now on.
+                if let Some(used) = tls.material.get() {
+                    used.send_replace(material);
+                }
+            }
+        }
+    }
 }
 
 pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     tls: &Tls,
-    connector: &TlsConnector,
+    connector: &Connector,
     host: &Host,
     stream: S,
 ) -> Result<TlsStream<S>, Failure> {
@@ -65,7 +145,7 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         Host::Name(name) => ServerName::try_from(name.to_string())
             .map_err(|error| failed(format!("the host is no name for TLS: {error}")))?,
     };
-    connector.connect(name, stream).await.map_err(|error| {
+    connector.connector.connect(name, stream).await.map_err(|error| {
         let problem = tls.problem().filter(|_| is_unknown_issuer(&error));
         let problem = problem.map_or_else(String::new, |problem| format!("; {problem}"));
         failed(format!("the TLS handshake failed: {error}{problem}"))
@@ -81,41 +161,4 @@ fn is_unknown_issuer(error: &io::Error) -> bool {
 pub(super) fn no_answer(phases: &Phases, within: Millis) -> Failure {
     let address = phases.address.map_or_else(String::new, |address| format!(" with {address}"));
     Failure::new(Reason::TlsFailed, format!("connected, but the TLS handshake{address} did not end within {within}"))
-}
-
-/// The CA certificates, of SSL_CERT_FILE and SSL_CERT_DIR or else the system's, and what is wrong with them.
-fn roots() -> (RootCertStore, Option<String>) {
-    let mut roots = RootCertStore::empty();
-    let mut problems = Vec::new();
-    let named = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
-    let (file, folders) = (named("SSL_CERT_FILE"), named("SSL_CERT_DIR"));
-    let mut add = |what: String, loaded| problems.extend(add(&mut roots, loaded).map(|problem| what + &problem));
-    if let Some(file) = &file {
-        let what = format!("SSL_CERT_FILE={} ", Path::new(file).display());
-        add(what, load_certs_from_paths(Some(Path::new(file)), None));
-    }
-    for folder in folders.iter().flat_map(std::env::split_paths) {
-        add(format!("SSL_CERT_DIR={} ", folder.display()), load_certs_from_paths(None, Some(&folder)));
-    }
-    if file.is_none() && folders.is_none() {
-        add("the system's store of CA certificates ".to_owned(), load_native_certs());
-    }
-    if roots.is_empty() {
-        problems.push("name a file of CA certificates in SSL_CERT_FILE".to_owned());
-    }
-    (roots, (!problems.is_empty()).then(|| problems.join("; ")))
-}
-
-/// Adds what was loaded, and says what of it cannot be used.
-fn add(roots: &mut RootCertStore, loaded: CertificateResult) -> Option<String> {
-    let CertificateResult { certs, errors, .. } = loaded;
-    let (good, bad) = roots.add_parsable_certificates(certs);
-    let bad = bad + errors.len();
-    let why = errors.first().map_or_else(String::new, |error| format!(" ({error})"));
-    match (good, bad) {
-        (0, 0) => Some("has no certificate in it".to_owned()),
-        (0, _) => Some(format!("cannot be used{why}")),
-        (_, 0) => None,
-        _ => Some(format!("has entries that cannot be used: {bad}{why}")),
-    }
 }

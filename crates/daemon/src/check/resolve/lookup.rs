@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_proto::rr::{Name, RecordType};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::question::{Answer, Question, Refusal};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use hickory_resolver::proto::rr::Name;
+use hickory_proto::rr::Name;
 
 /// Where resolv.conf's name servers listen.
 const PORT: u16 = 53;
