@@ -39,6 +39,9 @@ pub enum Invalid {
     /// A target that is not a resource is named by its URL.
     #[error("the id reads as a URL, as those of targets that are not resources do; choose another")]
     UrlId,
+    /// Its scheme has no response, and so no status.
+    #[error("its URL is tcp or udp, over which no probe tells a status; give an http or https URL")]
+    Scheme,
     /// Its URL cannot be checked.
     #[error(transparent)]
     Url(#[from] TargetUrlError),
@@ -100,7 +103,11 @@ impl TryFrom<Resource> for Entry {
         if id.contains("://") {
             return Err(Invalid::UrlId);
         }
-        Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
+        let url = TargetUrl::parse(&url)?;
+        if !url.scheme().is_http() {
+            return Err(Invalid::Scheme);
+        }
+        Ok(Self { id: id.into(), url })
     }
 }
 

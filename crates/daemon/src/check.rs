@@ -1,4 +1,4 @@
-//! One check of a target: name, connection, TLS, request, response; and if there is no response, why.
+//! One check of a target: name, connection, TLS, request, response; or as much of it as its scheme has; or why not.
 //!
 //! Each check resolves the name anew and opens a connection of its own, because most networks let an established flow
 //! outlive a policy that now denies it. Nothing is kept between two checks.
@@ -12,6 +12,7 @@ pub mod fuzzing;
 mod guard;
 mod resolve;
 mod tls;
+mod udp;
 
 use std::fmt;
 use std::future::Future;
@@ -29,10 +30,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::pulse::Pulse;
 use crate::room::Room;
-use crate::target::{Host, TargetUrl};
+use crate::target::{Host, Scheme, TargetUrl};
 use crate::text::{MAX_MESSAGE, plain};
 use bounded::Bounded;
-use connect::Race;
+use connect::{Over, Race};
 use resolve::Addresses;
 
 pub use guard::Guard;
@@ -65,19 +66,29 @@ pub struct Check {
     pub began: Timestamp,
     /// How far it got, and how long each phase took.
     pub phases: Phases,
-    /// The response, or why there is none.
-    pub outcome: Result<Answer, Failure>,
+    /// How the target was reached, or why it was not.
+    pub outcome: Result<Reached, Failure>,
 }
 
 impl Check {
+    /// From the start of the check until the target was reached; `None` if it was not, or if that time is not known.
+    pub fn latency(&self) -> Option<Duration> {
+        let Phases { dns, connect, tls, response, .. } = self.phases;
+        match self.outcome.as_ref().ok()? {
+            Reached::Connection => connect,
+            Reached::Echo | Reached::Answer(_) => response,
+        }?;
+        Some([dns, connect, tls, response].into_iter().flatten().sum())
+    }
+
     /// What the check tells of its target, not dated.
     pub fn observation(&self) -> Observation {
         let (address, checked_at) = (self.phases.address, Some(self.began));
         match &self.outcome {
-            Ok(answer) => Observation {
+            Ok(reached) => Observation {
                 state: State::Reachable,
-                status_code: Some(answer.status.as_u16()),
-                latency_ms: self.phases.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
+                status_code: reached.answer().map(|answer| answer.status.as_u16()),
+                latency_ms: self.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
                 address,
                 checked_at,
                 ..Observation::default()
@@ -103,19 +114,32 @@ pub struct Phases {
     pub connect: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
-    /// From the connection to the head of the response.
+    /// From the connection to the head of the response; over UDP, from the first datagram to its echo.
     pub response: Option<Duration>,
-    /// The address that was connected to, or else tried last.
+    /// The address that answered, or else was tried last.
     pub address: Option<SocketAddr>,
-    /// How many connection attempts were made, to all addresses.
+    /// How many attempts were made, to all addresses.
     pub attempts: u32,
 }
 
-impl Phases {
-    /// From the start of the check to the head of the response; `None` if none came.
-    pub fn latency(&self) -> Option<Duration> {
-        self.response
-            .map(|response| [self.dns, self.connect, self.tls].into_iter().flatten().sum::<Duration>() + response)
+/// What shows that a target is reachable.
+#[derive(Debug)]
+pub enum Reached {
+    /// A TCP connection was made.
+    Connection,
+    /// A datagram was echoed.
+    Echo,
+    /// A response came.
+    Answer(Answer),
+}
+
+impl Reached {
+    /// The response, where the scheme has one.
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Connection | Self::Echo => None,
+            Self::Answer(answer) => Some(answer),
+        }
     }
 }
 
@@ -130,7 +154,7 @@ pub struct Answer {
     pub body: Result<Bytes, Failure>,
 }
 
-/// Why there is no response.
+/// Why a target was not reached.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -182,7 +206,7 @@ impl Checker {
 
     /// Reads what the checks of `targets` need, so that what is wrong with it is said at the start.
     pub async fn prepare(&self, targets: impl IntoIterator<Item = &TargetUrl>) {
-        if targets.into_iter().any(|target| target.tls) {
+        if targets.into_iter().any(|target| target.scheme == Scheme::Https) {
             // Each check tries again.
             let _ = self.tls.connector().await;
         }
@@ -202,23 +226,24 @@ impl Checker {
         let mut outcome = self.run(target, ask, &mut phases).await;
         if self.pulse.lost().saturating_sub(lost) >= STALL {
             match &mut outcome {
-                Err(failure) | Ok(Answer { body: Err(failure), .. }) if failure.may_be_ours() => {
+                Err(failure) | Ok(Reached::Answer(Answer { body: Err(failure), .. })) if failure.may_be_ours() => {
                     *failure = Failure::stood_still();
                 }
                 // It has answered; how fast is not known.
+                Ok(Reached::Connection) => phases.connect = None,
                 _ => phases.response = None,
             }
         }
         Check { began, phases, outcome }
     }
 
-    async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Answer, Failure> {
+    async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Reached, Failure> {
         // Not a matter of the target's, and so before its time begins.
         let _room = match timeout(ask.timeout, self.room.acquire()).await {
             Ok(room) => room,
             Err(_) => return Err(Failure::new(Reason::LocalError, FULL)),
         };
-        let tls = if target.tls { Some(self.tls.connector().await?) } else { None };
+        let tls = if target.scheme == Scheme::Https { Some(self.tls.connector().await?) } else { None };
         let mut lap = Instant::now();
         let deadline = lap + ask.timeout;
         let response_deadline = deadline + ask.wait;
@@ -242,11 +267,22 @@ impl Checker {
             }
         };
 
-        let mut race = Race::new(self.guard, target.port);
-        let connected = within(deadline, race.run(addresses, phases)).await;
+        if target.scheme == Scheme::Udp {
+            let mut race = Race::new(self.guard, target.port, Over::Udp);
+            let echoed = within(deadline, race.run(addresses, phases, udp::echo)).await;
+            let echoed = echoed.map_err(|late| late.means(|| race.failure(time)))?;
+            echoed.ok_or_else(|| race.failure(time))?;
+            phases.response = Some(take_lap());
+            return Ok(Reached::Echo);
+        }
+        let mut race = Race::new(self.guard, target.port, Over::Tcp);
+        let connected = within(deadline, race.run(addresses, phases, connect::connection)).await;
         let connected = connected.map_err(|late| late.means(|| race.failure(time)))?;
         let stream = connected.ok_or_else(|| race.failure(time))?;
         phases.connect = Some(take_lap());
+        if target.scheme == Scheme::Tcp {
+            return Ok(Reached::Connection);
+        }
         let (stream, allowance) = Bounded::new(stream, response_deadline);
 
         let (head_at, answer) = if let Some(connector) = tls {
@@ -258,7 +294,7 @@ impl Checker {
             exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
         };
         phases.response = Some(head_at - lap);
-        Ok(answer)
+        Ok(Reached::Answer(answer))
     }
 }
 

@@ -25,7 +25,7 @@ const MAX_TARGETS: usize = 10_000;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// URLs to poll, separated by commas; one without a scheme is http
+    /// URLs to poll, separated by commas: http, https, tcp://HOST:PORT, udp://HOST:PORT; one without a scheme is http
     // Nor does --help show what the environment has: it may hold a password.
     #[arg(long, env = "STAR_URLS", hide_env_values = true, required_unless_present = "urls_file", value_parser = urls)]
     urls: Option<Urls>,
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Port to listen on
     #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9000)]
     http_port: u16,
+    /// Port to echo on over UDP, for checks of udp://HOST:PORT; without it, nowhere
+    #[arg(long, value_name = "PORT", env = "STAR_UDP_PORT_NUMBER")]
+    udp_port: Option<u16>,
     /// Seconds between two checks of a URL; fractions are welcome
     #[arg(long, value_name = "SECONDS", env = "STAR_HTTP_PROBE_SECONDS", default_value = "1", value_parser = cli::seconds)]
     http_probe_seconds: Duration,
@@ -76,6 +79,8 @@ pub struct Config {
     pub interval: Duration,
     /// How long a check may take; at most the interval.
     pub timeout: Duration,
+    /// Where to echo over UDP, if anywhere.
+    pub echo: Option<SocketAddr>,
 }
 
 #[derive(Clone, Debug)]
@@ -118,13 +123,15 @@ impl Args {
             urls_file,
             http_address,
             http_port,
+            udp_port,
             http_probe_seconds: interval,
             timeout_seconds,
             logs,
         } = self;
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
         let targets = urls.or(urls_file).map_or_else(Vec::new, |Urls(urls)| urls);
-        Ok((Config { targets, interval, timeout }, SocketAddr::new(http_address, http_port), logs))
+        let echo = udp_port.map(|port| SocketAddr::new(http_address, port));
+        Ok((Config { targets, interval, timeout, echo }, SocketAddr::new(http_address, http_port), logs))
     }
 }
 

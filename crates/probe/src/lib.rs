@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use star_daemon::check::{Checker, Guard, Resolver};
 use star_daemon::serve::{self, Limits};
-use star_daemon::{cli, process, supervise};
+use star_daemon::{cli, echo, process, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -51,14 +51,15 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 ///
-/// When a task dies.
+/// When the port for UDP cannot be used, or a task dies.
 pub async fn run(
     config: Config,
     checker: Checker,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Config { targets, interval, timeout } = config;
+    let Config { targets, interval, timeout, echo } = config;
+    let echo = echo.map(echo::bind).transpose()?;
     checker.prepare(&targets).await;
     let checker = Arc::new(checker);
     let (results, inbox) = mpsc::channel(RESULTS);
@@ -68,6 +69,10 @@ pub async fn run(
     let pulse = checker.pulse();
     tasks.spawn(board.run(inbox, pulse.gaps(), snapshots));
     tasks.spawn(async move { pulse.run().await });
+    if let Some(socket) = echo {
+        tracing::info!(address = %socket.local_addr()?, over = "UDP", "listening");
+        tasks.spawn(echo::serve(socket));
+    }
     for poller in poller::pollers(targets, interval, timeout, &checker, &results) {
         tasks.spawn(poller);
     }
