@@ -3,6 +3,7 @@
 mod cpu;
 mod memory;
 mod policy;
+mod scheme;
 mod size;
 mod start;
 mod throughput;
@@ -41,6 +42,7 @@ enum Measure {
     Start,
     Memory,
     Cpu,
+    Scheme,
     Policy,
     Size,
 }
@@ -77,6 +79,7 @@ impl Bench {
                 Measure::Start => start::rows(&setting),
                 Measure::Memory => memory::rows(&setting),
                 Measure::Cpu => cpu::rows(&setting),
+                Measure::Scheme => scheme::rows(&setting),
                 Measure::Policy => policy::rows(&setting),
                 Measure::Size => size::rows(&setting),
             }?);

@@ -21,6 +21,9 @@ pub(crate) const EXPORTER: &str = "/usr/bin/prometheus-blackbox-exporter";
 /// Whatever is started answers by then, or never.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The kernel takes no longer argument (execve(2), MAX_ARG_STRLEN), less room for the flag itself.
+const MAX_ARGUMENT: usize = 120 * 1024;
+
 /// How to start something.
 pub(crate) struct Program {
     name: String,
@@ -84,7 +87,13 @@ impl Service {
     pub(crate) fn probe(folder: &Path, targets: &[String]) -> Self {
         let address = free_address();
         let [host, port] = listen(address);
-        let program = Program::new(folder.join("star-probe"), [host, port, format!("--urls={}", targets.join(","))]);
+        let urls = targets.join(",");
+        let (flag, input) = match urls.len() {
+            0..MAX_ARGUMENT => (format!("--urls={urls}"), String::new()),
+            _ => ("--urls-file=/dev/stdin".to_owned(), urls),
+        };
+        let mut program = Program::new(folder.join("star-probe"), [host, port, flag]);
+        program.input = input;
         Self { program, address, path: "/status" }
     }
 

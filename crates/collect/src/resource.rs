@@ -39,8 +39,8 @@ pub enum Invalid {
     /// A target that is not a resource is named by its URL.
     #[error("the id reads as a URL, as those of targets that are not resources do; choose another")]
     UrlId,
-    /// Its scheme has no response, and so no status.
-    #[error("its URL is tcp or udp, over which no probe tells a status; give an http or https URL")]
+    /// Its scheme is not of HTTP, over which alone a probe tells its status.
+    #[error("its URL has another scheme than a probe's status; give an http or https URL")]
     Scheme,
     /// Its URL cannot be checked.
     #[error(transparent)]
@@ -103,11 +103,12 @@ impl TryFrom<Resource> for Entry {
         if id.contains("://") {
             return Err(Invalid::UrlId);
         }
-        let url = TargetUrl::parse(&url)?;
-        if !url.scheme().is_http() {
-            return Err(Invalid::Scheme);
+        match TargetUrl::parse(&url) {
+            Ok(url) if url.scheme().is_http() => Ok(Self { id: id.into(), url }),
+            // What is wrong with another scheme's URL is not what is to be mended here.
+            Ok(_) | Err(TargetUrlError::Scheme | TargetUrlError::Port | TargetUrlError::Path) => Err(Invalid::Scheme),
+            Err(error) => Err(error.into()),
         }
-        Ok(Self { id: id.into(), url })
     }
 }
 
@@ -167,10 +168,10 @@ mod tests {
             ("example", "http://a/", "/responses/example; choose"),
             ("http://a", "http://a/", "reads as a URL"),
             ("a", "ftp://a/", "http or https"),
-            ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "`http://a/\\n2026"),
-            ("a", "\nhttp://a/", "`\\nhttp://a/` has control"),
+            ("a", "tcp://a:80", "another scheme than a probe's status; give an http or https"),
+            ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "it has control or invisible"),
             ("a", "http://a/\u{1b}[2J", "control or invisible"),
-            ("a", "http://a/\u{202e}gpj", "`http://a/\\u{202e}gpj` has"),
+            ("a", "http://a/\u{202e}gpj", "it has control or invisible"),
             ("a", &format!("http://a/{}", "x".repeat(2048)), "2057 bytes long; give at most 2048"),
         ] {
             let error = entry(id, url).unwrap_err().to_string();

@@ -20,7 +20,7 @@ const ECHOED: &[u8; MARK] = b"star!\0\0\x01";
 
 const MARK: usize = 8;
 /// How long each is, in bytes.
-pub(crate) const LENGTH: usize = MARK + 16;
+pub const LENGTH: usize = MARK + 16;
 
 /// How many requests are answered in a second. More are passed over: whoever asks a probe once a second is far below it.
 const ANSWERS: u32 = 1000;
@@ -49,7 +49,7 @@ impl Nonce {
     }
 }
 
-fn marked(mark: &[u8; MARK], nonce: &[u8]) -> [u8; LENGTH] {
+fn marked(mark: &[u8; MARK], nonce: &[u8; LENGTH - MARK]) -> [u8; LENGTH] {
     let mut datagram = [0; LENGTH];
     datagram[..MARK].copy_from_slice(mark);
     datagram[MARK..].copy_from_slice(nonce);
@@ -74,6 +74,12 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<UdpSocket> {
     bind_with(bind, address, "--udp-port")
 }
 
+/// The answer to `datagram`, if it is a request.
+pub fn reply(datagram: &[u8]) -> Option<[u8; LENGTH]> {
+    let nonce = datagram.strip_prefix(ASKED)?.try_into().ok()?;
+    Some(marked(ECHOED, nonce))
+}
+
 /// Answers the requests that come to `socket`, and nothing else. Never ends.
 pub async fn serve(socket: UdpSocket) {
     // Longer than a request, so that a longer datagram is known as such.
@@ -82,14 +88,14 @@ pub async fn serve(socket: UdpSocket) {
     loop {
         // An error is an earlier reply's, which somebody refused.
         let Ok((length, peer)) = socket.recv_from(&mut datagram).await else { continue };
-        let Some(nonce) = datagram[..length].strip_prefix(ASKED).filter(|_| length == LENGTH) else { continue };
+        let Some(reply) = reply(&datagram[..length]) else { continue };
         if since.elapsed() >= SECOND {
             (since, answered) = (Instant::now(), 0);
         }
         if answered < ANSWERS {
             answered += 1;
             // A full buffer loses a reply, as a network would.
-            let _ = socket.try_send_to(&marked(ECHOED, nonce), peer);
+            let _ = socket.try_send_to(&reply, peer);
         }
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn rows(setting: &Setting) -> anyhow::Result<Vec<Row>> {
 }
 
 /// How many checks came since the last report, and how many seconds late 99 % of them were at most.
-fn report(fixture: &Server) -> anyhow::Result<(f64, f64)> {
+pub(super) fn report(fixture: &Server) -> anyhow::Result<(f64, f64)> {
     let answer = fixture.get()?;
     let (_, body) = answer.split_once("\r\n\r\n").context("no report")?;
     let (checks, late) = body.split_once(' ').context("no report")?;
