@@ -15,6 +15,7 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
 use crate::program::{EXPORTER, Server, Service, Tie};
+use crate::role::Scheme;
 use crate::table::{Row, Table};
 
 /// As many as the lab has.
@@ -64,7 +65,7 @@ impl Bench {
             let built = folder.join(daemon).is_file();
             ensure!(built, "{daemon} is not in {}: run make bench, which builds all, or give --from", folder.display());
         }
-        let (fixture, targets) = Service::fixture(TARGETS)?;
+        let (fixture, targets) = Service::fixture(TARGETS, &[Scheme::Http])?;
         let setting = Setting { folder, quick, targets, _fixture: fixture.start(Tie::Fast)? };
         // What links the daemons links this, too (see the Makefile).
         let linked = if cfg!(target_feature = "crt-static") { "statically" } else { "dynamically" };

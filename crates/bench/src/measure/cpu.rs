@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use super::{Row, Setting, in_turns};
 use crate::figure::Figure;
 use crate::program::{Program, Server, Service, Tie};
-use crate::role::Connections;
+use crate::role::{Connections, Scheme};
 use crate::table::Goal;
 
 const TARGETS: usize = 1000;
@@ -31,7 +31,7 @@ struct Turn {
 }
 
 pub(super) fn rows(setting: &Setting) -> anyhow::Result<Vec<Row>> {
-    let (fixture, targets) = Service::fixture(TARGETS)?;
+    let (fixture, targets) = Service::fixture(TARGETS, &[Scheme::Http])?;
     let fixture = fixture.start(Tie::Fast)?;
     let (exporter, urls) = Service::exporter(&targets);
     let probe = Service::probe(&setting.folder, &targets).program;

@@ -12,7 +12,8 @@ use socket2::SockRef;
 use super::cpu::report;
 use super::{Row, Setting, in_turns};
 use crate::figure::Figure;
-use crate::program::{Server, Service, Tie};
+use crate::program::{Server, Service, Tie, typed};
+use crate::role::Scheme;
 use crate::table::Goal;
 
 /// As for the CPU of http checks.
@@ -25,7 +26,7 @@ const GOAL_MICROS: f64 = 125.0;
 const GOAL_LATE_MS: f64 = 50.0;
 const GOAL_MB: f64 = 64.0;
 
-const SCHEMES: [&str; 3] = ["http", "tcp", "udp"];
+const SCHEMES: [Scheme; 3] = [Scheme::Http, Scheme::Tcp, Scheme::Udp];
 
 struct Turn {
     micros: f64,
@@ -44,12 +45,12 @@ pub(super) fn rows(setting: &Setting) -> anyhow::Result<Vec<Row>> {
 }
 
 /// One scheme, and its limit.
-fn one(setting: &Setting, scheme: &str) -> anyhow::Result<Row> {
-    let (fixture, targets) = Service::fixture(TARGETS)?;
+fn one(setting: &Setting, scheme: Scheme) -> anyhow::Result<Row> {
+    let (fixture, targets) = Service::fixture(TARGETS, &[scheme])?;
     let fixture = fixture.start(Tie::Fast)?;
     let addresses = addresses(&targets)?;
-    let probe = Service::probe(&setting.folder, &of_scheme(scheme, &targets)?);
-    let what = format!("CPU per {scheme} check, 1,000 targets at 1 s");
+    let probe = Service::probe(&setting.folder, &targets);
+    let what = format!("CPU per {} check, 1,000 targets at 1 s", typed(scheme));
     let [ours, limit] = in_turns(&what, setting.unless_quick(4, 1), [("star", true), ("calls", false)], |ours| {
         if *ours { probed(setting, &fixture, &probe) } else { called(scheme, &addresses) }
     })?;
@@ -65,11 +66,9 @@ fn one(setting: &Setting, scheme: &str) -> anyhow::Result<Row> {
 
 /// All schemes at once, in turn.
 fn mixed(setting: &Setting) -> anyhow::Result<Vec<Row>> {
-    let (fixture, targets) = Service::fixture(MIXED)?;
+    let (fixture, targets) = Service::fixture(MIXED, &SCHEMES)?;
     let fixture = fixture.start(Tie::Fast)?;
-    let all = SCHEMES.map(|scheme| of_scheme(scheme, &targets)).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    let urls: Vec<_> = (0..MIXED).map(|index| all[index % SCHEMES.len()][index].clone()).collect();
-    let probe = Service::probe(&setting.folder, &urls);
+    let probe = Service::probe(&setting.folder, &targets);
     let what = "10,000 targets at 1 s, http, tcp and udp in turn";
     let [turns] = in_turns(what, setting.unless_quick(3, 1), [("star", ())], |()| probed(setting, &fixture, &probe))?;
     let figure = |value: fn(&Turn) -> f64| Figure::of(&turns, value);
@@ -113,26 +112,26 @@ fn probed(setting: &Setting, fixture: &Server, probe: &Service) -> anyhow::Resul
 }
 
 /// What the calls of a check use, made by one thread with nothing around them.
-fn called(scheme: &str, addresses: &[SocketAddr]) -> anyhow::Result<Turn> {
+fn called(scheme: Scheme, addresses: &[SocketAddr]) -> anyhow::Result<Turn> {
     let before = thread_time();
     for address in addresses {
-        call(scheme, *address).with_context(|| format!("{scheme}://{address}"))?;
+        call(scheme, *address).with_context(|| address.to_string())?;
     }
     let took = thread_time() - before;
     let checks = addresses.len() as f64;
     Ok(Turn { micros: took.as_secs_f64() * 1e6 / checks, per_second: checks, late_ms: 0.0, megabytes: 0.0 })
 }
 
-fn call(scheme: &str, address: SocketAddr) -> io::Result<()> {
+fn call(scheme: Scheme, address: SocketAddr) -> io::Result<()> {
     use std::io::{Read, Write};
-    if scheme == "udp" {
+    if scheme == Scheme::Udp {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.connect(address)?;
         socket.send(&[*b"star?\0\0\x01", [0; 8], [0; 8]].concat())?;
         return socket.recv(&mut [0; 32]).map(drop);
     }
     let mut stream = TcpStream::connect(address)?;
-    if scheme == "http" {
+    if scheme == Scheme::Http {
         write!(stream, "GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
         // In one piece: it is short, and sent as one.
         let _ = stream.read(&mut [0; 1024])?;
@@ -147,13 +146,7 @@ fn thread_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
-/// The fixture's URLs, in another scheme.
-fn of_scheme(scheme: &str, targets: &[String]) -> anyhow::Result<Vec<String>> {
-    let url = |address| if scheme == "http" { format!("http://{address}/") } else { format!("{scheme}://{address}") };
-    Ok(addresses(targets)?.into_iter().map(url).collect())
-}
-
 fn addresses(targets: &[String]) -> anyhow::Result<Vec<SocketAddr>> {
-    let address = |url: &String| url.trim_start_matches("http://").trim_end_matches('/').parse();
+    let address = |url: &String| url.split('/').nth(2).unwrap_or_default().parse();
     Ok(targets.iter().map(address).collect::<Result<_, _>>()?)
 }

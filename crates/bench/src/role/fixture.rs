@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::{LocalSet, spawn_local};
 
-use super::INTERVAL;
+use super::{INTERVAL, Scheme};
 use crate::figure::Figure;
 
 /// By target, when each connection or datagram came.
@@ -23,16 +23,18 @@ pub(crate) fn address(index: usize, port: u16) -> SocketAddr {
 }
 
 #[tokio::main(flavor = "current_thread")]
-pub(super) async fn run(port: u16, count: usize) -> anyhow::Result<()> {
+pub(super) async fn run(port: u16, count: usize, schemes: &[Scheme]) -> anyhow::Result<()> {
     raise_open_file_limit();
     let arrivals = Arrivals::default();
     arrivals.borrow_mut().resize(count, Vec::new());
     let targets = LocalSet::new();
-    for index in 0..count {
-        let (listener, socket) =
-            (TcpListener::bind(address(index, port)).await?, UdpSocket::bind(address(index, port)).await?);
-        targets.spawn_local(echo(socket, index, Rc::clone(&arrivals)));
-        let arrivals = Rc::clone(&arrivals);
+    for (index, scheme) in (0..count).zip(schemes.iter().cycle()) {
+        let (address, arrivals) = (address(index, port), Rc::clone(&arrivals));
+        if *scheme == Scheme::Udp {
+            targets.spawn_local(echo(UdpSocket::bind(address).await?, index, arrivals));
+            continue;
+        }
+        let listener = TcpListener::bind(address).await?;
         targets.spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 arrivals.borrow_mut()[index].push(Instant::now());
