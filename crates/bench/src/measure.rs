@@ -3,6 +3,7 @@
 mod cpu;
 mod memory;
 mod policy;
+mod scheme;
 mod size;
 mod start;
 mod throughput;
@@ -14,6 +15,7 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
 use crate::program::{EXPORTER, Server, Service, Tie};
+use crate::role::Scheme;
 use crate::table::{Row, Table};
 
 /// As many as the lab has.
@@ -41,6 +43,7 @@ enum Measure {
     Start,
     Memory,
     Cpu,
+    Scheme,
     Policy,
     Size,
 }
@@ -62,7 +65,7 @@ impl Bench {
             let built = folder.join(daemon).is_file();
             ensure!(built, "{daemon} is not in {}: run make bench, which builds all, or give --from", folder.display());
         }
-        let (fixture, targets) = Service::fixture(TARGETS)?;
+        let (fixture, targets) = Service::fixture(TARGETS, &[Scheme::Http])?;
         let setting = Setting { folder, quick, targets, _fixture: fixture.start(Tie::Fast)? };
         // What links the daemons links this, too (see the Makefile).
         let linked = if cfg!(target_feature = "crt-static") { "statically" } else { "dynamically" };
@@ -77,6 +80,7 @@ impl Bench {
                 Measure::Start => start::rows(&setting),
                 Measure::Memory => memory::rows(&setting),
                 Measure::Cpu => cpu::rows(&setting),
+                Measure::Scheme => scheme::rows(&setting),
                 Measure::Policy => policy::rows(&setting),
                 Measure::Size => size::rows(&setting),
             }?);

@@ -28,7 +28,7 @@ impl Process {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().with_context(|| format!("{name} cannot be started"))?;
         if let Some(mut stdin) = child.stdin.take() {
-            // Far less than a pipe holds: this never waits, nor fails if nobody reads.
+            // What a pipe does not hold is read at the start; who ends before that is found out later.
             let _ = stdin.write_all(input.as_bytes());
         }
         Ok(Self { child, name: name.to_owned() })

@@ -14,12 +14,15 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::process::Process;
-use crate::role::{Connections, Framework};
+use crate::role::{Connections, Framework, Scheme};
 
 pub(crate) const EXPORTER: &str = "/usr/bin/prometheus-blackbox-exporter";
 
 /// Whatever is started answers by then, or never.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The kernel takes no longer argument (execve(2), MAX_ARG_STRLEN), less room for the flag itself.
+const MAX_ARGUMENT: usize = 120 * 1024;
 
 /// How to start something.
 pub(crate) struct Program {
@@ -84,7 +87,13 @@ impl Service {
     pub(crate) fn probe(folder: &Path, targets: &[String]) -> Self {
         let address = free_address();
         let [host, port] = listen(address);
-        let program = Program::new(folder.join("star-probe"), [host, port, format!("--urls={}", targets.join(","))]);
+        let urls = targets.join(",");
+        let (flag, input) = match urls.len() {
+            0..MAX_ARGUMENT => (format!("--urls={urls}"), String::new()),
+            _ => ("--urls-file=/dev/stdin".to_owned(), urls),
+        };
+        let mut program = Program::new(folder.join("star-probe"), [host, port, flag]);
+        program.input = input;
         Self { program, address, path: "/status" }
     }
 
@@ -107,13 +116,17 @@ impl Service {
         Ok(Self { program: Program::role("bare", args)?, address, path: server.path })
     }
 
-    /// What is checked: `count` addresses, and the URLs of all.
-    pub(crate) fn fixture(count: usize) -> anyhow::Result<(Self, Vec<String>)> {
+    /// What is checked: `count` addresses, with `schemes` in turn, and the URLs of all.
+    pub(crate) fn fixture(count: usize, schemes: &[Scheme]) -> anyhow::Result<(Self, Vec<String>)> {
         let address = free_address();
         let args = [address.port().to_string(), count.to_string()];
+        let args = args.into_iter().chain(schemes.iter().copied().map(typed));
         let service = Self { program: Program::role("fixture", args)?, address, path: "/report" };
-        let targets = (0..count).map(|index| format!("http://{}/", crate::role::fixture(index, address.port())));
-        Ok((service, targets.collect()))
+        let url = |(index, scheme): (usize, &Scheme)| {
+            let path = if *scheme == Scheme::Http { "/" } else { "" };
+            format!("{}://{}{path}", typed(*scheme), crate::role::fixture(index, address.port()))
+        };
+        Ok((service, (0..count).zip(schemes.iter().cycle()).map(url).collect()))
     }
 
     /// Debian's exporter as its package configures it, and the URLs at which it checks `targets`.
@@ -170,7 +183,7 @@ pub(crate) fn tied(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
 }
 
 /// A value as it is typed on the command line of a role.
-fn typed(value: impl ValueEnum) -> String {
+pub(crate) fn typed(value: impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 

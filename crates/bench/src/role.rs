@@ -30,7 +30,7 @@ pub(crate) enum Role {
     Bare { framework: Framework, address: SocketAddr, answer: String },
     /// Be checked, at many addresses, and tell how often and how evenly
     #[command(hide = true)]
-    Fixture { port: u16, count: usize },
+    Fixture { port: u16, count: usize, schemes: Vec<Scheme> },
     /// Get each URL once in an interval
     #[command(hide = true)]
     Ask { connections: Connections, urls: Vec<reqwest::Url> },
@@ -44,6 +44,14 @@ pub(crate) enum Role {
 pub(crate) enum Framework {
     Hyper,
     Axum,
+}
+
+/// How a target is checked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Scheme {
+    Http,
+    Tcp,
+    Udp,
 }
 
 /// How one who asks often connects.
@@ -64,7 +72,7 @@ impl Role {
                 Err(Command::new(program).args(args).exec().into())
             }
             Self::Bare { framework, address, answer } => bare::run(framework, address, &answer),
-            Self::Fixture { port, count } => fixture::run(port, count),
+            Self::Fixture { port, count, schemes } => fixture::run(port, count, &schemes),
             Self::Ask { connections, urls } => ask::run(connections, urls),
             Self::Policies => policies::run(),
         }

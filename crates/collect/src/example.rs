@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use serde_json::Value;
-use star_daemon::check::{Answer, Check, Failure, Phases};
+use star_daemon::check::{Answer, Check, Failure, Phases, Reached};
 use star_wire::observation::Reason;
 use star_wire::resource::Resource;
 use star_wire::response::{EXAMPLE, Response, ResponsesBody};
@@ -61,7 +61,7 @@ fn report(poller: u64, response: Option<Response>) -> Report {
             let targets = status.targets.into_iter().map(listed).collect();
             let status = Ok(Statement { targets, ..Statement::default() });
             let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Ok(Bytes::new()) };
-            (Ok(answer), Content::Fetched { response: Some(Arc::new(response)), status })
+            (Ok(Reached::Answer(answer)), Content::Fetched { response: Some(Arc::new(response)), status })
         }
     };
     Report { poller, check: Check { began: star_wire::now(), phases: Phases::default(), outcome }, content }

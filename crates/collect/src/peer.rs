@@ -9,7 +9,7 @@ use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use star_daemon::check::{Answer, Ask, Check, Checker, Failure, Reminder};
+use star_daemon::check::{Answer, Ask, Check, Checker, Failure, Reached, Reminder};
 use star_daemon::poll::{Next, Subject};
 use star_daemon::target::{MAX_URL, TargetUrl};
 use star_daemon::text::plain;
@@ -172,11 +172,13 @@ impl Subject for Peer {
             self.etag = None;
         }
         let check = self.checker.check(&self.url, &self.ask()).await;
-        tracing::debug!(url = self.url.as_str(), outcome = ?check.outcome.as_ref().map(|answer| answer.status), "fetched");
         self.reminder.look(self.url.as_str(), &check);
-        let (content, held) = match &check.outcome {
-            Err(_) => (Content::Nothing, None),
-            Ok(answer) => {
+        let answer = check.outcome.as_ref().map(Reached::answer);
+        tracing::debug!(url = self.url.as_str(), outcome = ?answer.map(|answer| Some(answer?.status)), "fetched");
+        let (content, held) = match answer {
+            // Resources are http or https, and so whoever is reached has answered.
+            Err(_) | Ok(None) => (Content::Nothing, None),
+            Ok(Some(answer)) => {
                 let content = self.content(answer);
                 let held = answer.headers.contains_key(PREFERENCE_APPLIED);
                 (content, held.then(|| answer.headers.get(ETAG).cloned()))

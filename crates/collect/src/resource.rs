@@ -39,6 +39,9 @@ pub enum Invalid {
     /// A target that is not a resource is named by its URL.
     #[error("the id reads as a URL, as those of targets that are not resources do; choose another")]
     UrlId,
+    /// Its scheme is not of HTTP, over which alone a probe tells its status.
+    #[error("its URL has another scheme than a probe's status; give an http or https URL")]
+    Scheme,
     /// Its URL cannot be checked.
     #[error(transparent)]
     Url(#[from] TargetUrlError),
@@ -104,7 +107,12 @@ impl TryFrom<Resource> for Entry {
         if url.contains(is_invisible) {
             return Err(TargetUrlError::Invisible.into());
         }
-        Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
+        match TargetUrl::parse(&url) {
+            Ok(url) if url.scheme().is_http() => Ok(Self { id: id.into(), url }),
+            // What is wrong with another scheme's URL is not what is to be mended here.
+            Ok(_) | Err(TargetUrlError::Scheme | TargetUrlError::Port | TargetUrlError::Path) => Err(Invalid::Scheme),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -164,6 +172,7 @@ mod tests {
             ("example", "http://a/", "/responses/example; choose"),
             ("http://a", "http://a/", "reads as a URL"),
             ("a", "ftp://a/", "http or https"),
+            ("a", "tcp://a:80", "another scheme than a probe's status; give an http or https"),
             ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "it has control or invisible"),
             ("a", "\nhttp://a/", "it has control or invisible"),
             ("a", "http://a/\u{1b}[2J", "control or invisible"),

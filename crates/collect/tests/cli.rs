@@ -54,7 +54,15 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
         Some(r#"[{"id":"A","url":"b"},{"id":"","url":"b"}]"#),
         &["resource 2", "the id is empty; name"],
     );
-    resources("url.json", Some(r#"[{"id":"A","url":"ftp://b/"}]"#), &["resource 1, `A`", "give an http"]);
+    for content in [
+        r#"[{"id":"A","url":"ftp://b/"}]"#,
+        r#"[{"id":"A","url":"tcp://b:80"}]"#,
+        r#"[{"id":"A","url":"udp://b:80"}]"#,
+        r#"[{"id":"A","url":"tcp://b"}]"#,
+        r#"[{"id":"A","url":"udp://b:80/status"}]"#,
+    ] {
+        resources("url.json", Some(content), &["resource 1, `A`", "another scheme", "give an http or https URL"]);
+    }
     resources(
         "bom.json",
         Some("\u{feff}[{\"id\":\"A\",\"url\":\"\"}]"),

@@ -108,6 +108,33 @@ async fn an_old_and_a_new_probe_see_each_other() {
     until(async || collector.graph().await, |graph| edges(graph) == expected).await;
 }
 
+#[tokio::test]
+async fn tcp_and_udp_targets_are_nodes_and_the_same_however_they_are_written() {
+    let server = Fixture::start(async |stream| drop(stream)).await;
+    let socket = star_daemon::echo::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let echo = socket.local_addr().unwrap();
+    tokio::spawn(star_daemon::echo::serve(socket));
+    let (tcp, udp) = (format!("tcp://{}", server.address), format!("udp://{echo}"));
+    let closed = "tcp://127.0.0.1:9".to_owned();
+    let first = probe(&[tcp.clone(), udp.clone(), closed.clone()]).await;
+    let second = probe(&[tcp.replace("tcp://", " TCP://"), udp.replace("127.0.0.1", "0x7f.1")]).await;
+    let [a, b] = [&first, &second].map(|probe| format!("http://{}/status", probe.address));
+    let collector = Collector::start(&[("A", &a), ("B", &b)], INTERVAL).await;
+    let expected = [
+        ("A", &*tcp, State::Reachable, None),
+        ("A", &*udp, State::Reachable, None),
+        ("A", &*closed, State::Unreachable, Some(Reason::ConnectionRefused)),
+        ("B", &*tcp, State::Reachable, None),
+        ("B", &*udp, State::Reachable, None),
+    ];
+    let graph = until(async || collector.graph().await, |graph| edges(graph) == expected).await;
+    let mut targets: Vec<_> = graph.nodes.iter().filter(|node| node.kind == Kind::Target).map(|n| &*n.id).collect();
+    targets.sort_unstable();
+    let mut ids = [&*tcp, &*udp, &*closed];
+    ids.sort_unstable();
+    assert_eq!(targets, ids);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_that_are_no_probes_are_null_and_delay_nobody() {
     let ok =

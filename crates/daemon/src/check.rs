@@ -1,4 +1,4 @@
-//! One check of a target: name, connection, TLS, request, response; and if there is no response, why.
+//! One check of a target: name, connection, TLS, request, response; or as much of it as its scheme has; or why not.
 //!
 //! Each check resolves the name anew and opens a connection of its own, because most networks let an established flow
 //! outlive a policy that now denies it. Nothing is kept between two checks.
@@ -14,9 +14,11 @@ mod guard;
 mod kept;
 mod resolve;
 mod tls;
+mod udp;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -32,10 +34,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::pulse::Pulse;
 use crate::room::Room;
-use crate::target::{Host, TargetUrl};
+use crate::target::{Host, Scheme, TargetUrl};
 use crate::text::{MAX_MESSAGE, plain};
 use bounded::Bounded;
-use connect::Race;
+use connect::{Over, Race};
 use resolve::Addresses;
 
 pub use expiry::Reminder;
@@ -71,20 +73,30 @@ pub struct Check {
     pub began: Timestamp,
     /// How far it got, and how long each phase took.
     pub phases: Phases,
-    /// The response, or why there is none.
-    pub outcome: Result<Answer, Failure>,
+    /// How the target was reached, or why it was not.
+    pub outcome: Result<Reached, Failure>,
 }
 
 impl Check {
+    /// From the start of the check until the target was reached; `None` if it was not, or if that time is not known.
+    pub fn latency(&self) -> Option<Duration> {
+        let Phases { dns, connect, tls, response, .. } = self.phases;
+        match self.outcome.as_ref().ok()? {
+            Reached::Connection => connect,
+            Reached::Echo | Reached::Answer(_) => response,
+        }?;
+        Some([dns, connect, tls, response].into_iter().flatten().sum())
+    }
+
     /// What the check tells of its target, not dated.
     pub fn observation(&self) -> Observation {
         let (address, checked_at) = (self.phases.address, Some(self.began));
         let certificate_expires = self.phases.certificate_expires.map(Box::new);
         match &self.outcome {
-            Ok(answer) => Observation {
+            Ok(reached) => Observation {
                 state: State::Reachable,
-                status_code: Some(answer.status.as_u16()),
-                latency_ms: self.phases.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
+                status_code: reached.answer().map(|answer| answer.status.as_u16()),
+                latency_ms: self.latency().map(|latency| (latency.as_secs_f64() * 1e5).round() / 100.0),
                 address,
                 checked_at,
                 certificate_expires,
@@ -114,19 +126,32 @@ pub struct Phases {
     pub tls: Option<Duration>,
     /// When the certificate ends that the target has shown, be it trusted or not.
     pub certificate_expires: Option<Timestamp>,
-    /// From the connection to the head of the response.
+    /// From the connection to the head of the response; over UDP, from the first datagram to its echo.
     pub response: Option<Duration>,
-    /// The address that was connected to, or else tried last.
+    /// The address that answered, or else was tried last.
     pub address: Option<SocketAddr>,
-    /// How many connection attempts were made, to all addresses.
+    /// How many attempts were made, to all addresses.
     pub attempts: u32,
 }
 
-impl Phases {
-    /// From the start of the check to the head of the response; `None` if none came.
-    pub fn latency(&self) -> Option<Duration> {
-        self.response
-            .map(|response| [self.dns, self.connect, self.tls].into_iter().flatten().sum::<Duration>() + response)
+/// What shows that a target is reachable.
+#[derive(Debug)]
+pub enum Reached {
+    /// A TCP connection was made.
+    Connection,
+    /// A datagram was echoed.
+    Echo,
+    /// A response came.
+    Answer(Answer),
+}
+
+impl Reached {
+    /// The response, where the scheme has one.
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Connection | Self::Echo => None,
+            Self::Answer(answer) => Some(answer),
+        }
     }
 }
 
@@ -141,7 +166,7 @@ pub struct Answer {
     pub body: Result<Bytes, Failure>,
 }
 
-/// Why there is no response.
+/// Why a target was not reached.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -214,7 +239,7 @@ impl Checker {
         if self.skips_verification() {
             tracing::warn!("{SKIPS_VERIFICATION}");
         }
-        if targets.into_iter().any(|target| target.tls) {
+        if targets.into_iter().any(|target| target.scheme == Scheme::Https) {
             // Each check tries again.
             let _ = self.tls.connector().await;
         }
@@ -239,27 +264,36 @@ impl Checker {
         let mut outcome = self.run(target, ask, &mut phases).await;
         if self.pulse.lost().saturating_sub(lost) >= STALL {
             match &mut outcome {
-                Err(failure) | Ok(Answer { body: Err(failure), .. }) if failure.may_be_ours() => {
+                Err(failure) | Ok(Reached::Answer(Answer { body: Err(failure), .. })) if failure.may_be_ours() => {
                     *failure = Failure::stood_still();
                 }
                 // It has answered; how fast is not known.
+                Ok(Reached::Connection) => phases.connect = None,
                 _ => phases.response = None,
             }
         }
         Check { began, phases, outcome }
     }
 
-    async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Answer, Failure> {
+    async fn run(&self, target: &TargetUrl, ask: &Ask, phases: &mut Phases) -> Result<Reached, Failure> {
         // Not a matter of the target's, and so before its time begins.
         let _room = match timeout(ask.timeout, self.room.acquire()).await {
             Ok(room) => room,
             Err(_) => return Err(Failure::new(Reason::LocalError, FULL)),
         };
-        let tls = if target.tls { Some(self.tls.connector().await?) } else { None };
+        let tls = if target.scheme == Scheme::Https { Some(self.tls.connector().await?) } else { None };
         let deadline = Instant::now() + ask.timeout;
         let response_deadline = deadline + ask.wait;
         let time = Millis(ask.timeout);
+        if target.scheme == Scheme::Udp {
+            let (_, took) = self.race(target, deadline, time, phases, Over::Udp, udp::echo).await?;
+            phases.response = Some(took);
+            return Ok(Reached::Echo);
+        }
         let stream = self.connect(target, deadline, time, phases).await?;
+        if target.scheme == Scheme::Tcp {
+            return Ok(Reached::Connection);
+        }
         let mut lap = Instant::now();
         let (stream, allowance) = Bounded::new(stream, response_deadline);
 
@@ -275,7 +309,7 @@ impl Checker {
             exchange::exchange(stream, &allowance, target, ask, response_deadline).await?
         };
         phases.response = Some(head_at - lap);
-        Ok(answer)
+        Ok(Reached::Answer(answer))
     }
 
     /// A connection of its own to `target`, before any TLS.
@@ -286,6 +320,24 @@ impl Checker {
         time: Millis,
         phases: &mut Phases,
     ) -> Result<TcpStream, Failure> {
+        let (stream, took) = self.race(target, deadline, time, phases, Over::Tcp, connect::connection).await?;
+        phases.connect = Some(took);
+        Ok(stream)
+    }
+
+    /// From the name to the first `attempt` that succeeds, and how long the attempts took.
+    async fn race<F, T>(
+        &self,
+        target: &TargetUrl,
+        deadline: Instant,
+        time: Millis,
+        phases: &mut Phases,
+        over: Over,
+        attempt: impl Fn(SocketAddr) -> F,
+    ) -> Result<(T, Duration), Failure>
+    where
+        F: Future<Output = io::Result<T>>,
+    {
         let mut began = Instant::now();
         let lookup;
         let addresses = match &target.host {
@@ -302,12 +354,11 @@ impl Checker {
             }
         };
 
-        let mut race = Race::new(self.guard, target.port);
-        let connected = within(deadline, race.run(addresses, phases)).await;
-        let connected = connected.map_err(|late| late.means(|| race.failure(time)))?;
-        let stream = connected.ok_or_else(|| race.failure(time))?;
-        phases.connect = Some(began.elapsed());
-        Ok(stream)
+        let mut race = Race::new(self.guard, target.port, over);
+        let won = within(deadline, race.run(addresses, phases, attempt)).await;
+        let won = won.map_err(|late| late.means(|| race.failure(time)))?;
+        let won = won.ok_or_else(|| race.failure(time))?;
+        Ok((won, began.elapsed()))
     }
 }
 

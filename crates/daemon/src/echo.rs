@@ -4,11 +4,14 @@
 //! long as its request: two echoes cannot keep each other busy, and nobody can use one to send more than he spends.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
+
+use crate::serve::bind_with;
 
 /// What a request begins with.
 const ASKED: &[u8; MARK] = b"star?\0\0\x01";
@@ -16,7 +19,8 @@ const ASKED: &[u8; MARK] = b"star?\0\0\x01";
 const ECHOED: &[u8; MARK] = b"star!\0\0\x01";
 
 const MARK: usize = 8;
-const LENGTH: usize = MARK + 16;
+/// How long each is, in bytes.
+pub const LENGTH: usize = MARK + 16;
 
 /// How many requests are answered in a second. More are passed over: whoever asks a probe once a second is far below it.
 const ANSWERS: u32 = 1000;
@@ -45,30 +49,35 @@ impl Nonce {
     }
 }
 
-fn marked(mark: &[u8; MARK], nonce: &[u8]) -> [u8; LENGTH] {
+fn marked(mark: &[u8; MARK], nonce: &[u8; LENGTH - MARK]) -> [u8; LENGTH] {
     let mut datagram = [0; LENGTH];
     datagram[..MARK].copy_from_slice(mark);
     datagram[MARK..].copy_from_slice(nonce);
     datagram
 }
 
-/// Listens on `address`; where that is `::`, for IPv4 as well.
+/// Listens on `address`, also on a port below 1024 where this process is permitted to; `::` is every address of both
+/// families.
 ///
 /// # Errors
 ///
-/// When that cannot be done; names the flag.
+/// When that cannot be done; names the flags and the cure.
 pub fn bind(address: SocketAddr) -> anyhow::Result<UdpSocket> {
-    use anyhow::Context;
-    let bind = || -> io::Result<UdpSocket> {
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
-        if address.is_ipv6() {
+    let bind = |address: SocketAddr| {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), None)?;
+        if address.ip() == Ipv6Addr::UNSPECIFIED {
             socket.set_only_v6(false)?;
         }
-        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         UdpSocket::from_std(socket.into())
     };
-    bind().with_context(|| format!("cannot listen on --udp-port={}; choose another port", address.port()))
+    bind_with(bind, address, "--udp-port")
+}
+
+/// The answer to `datagram`, if it is a request.
+pub fn reply(datagram: &[u8]) -> Option<[u8; LENGTH]> {
+    let nonce = datagram.strip_prefix(ASKED)?.try_into().ok()?;
+    Some(marked(ECHOED, nonce))
 }
 
 /// Answers the requests that come to `socket`, and nothing else. Never ends.
@@ -79,14 +88,14 @@ pub async fn serve(socket: UdpSocket) {
     loop {
         // An error is an earlier reply's, which somebody refused.
         let Ok((length, peer)) = socket.recv_from(&mut datagram).await else { continue };
-        let Some(nonce) = datagram[..length].strip_prefix(ASKED).filter(|_| length == LENGTH) else { continue };
+        let Some(reply) = reply(&datagram[..length]) else { continue };
         if since.elapsed() >= SECOND {
             (since, answered) = (Instant::now(), 0);
         }
         if answered < ANSWERS {
             answered += 1;
             // A full buffer loses a reply, as a network would.
-            let _ = socket.try_send_to(&marked(ECHOED, nonce), peer);
+            let _ = socket.try_send_to(&reply, peer);
         }
     }
 }

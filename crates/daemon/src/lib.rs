@@ -3,7 +3,7 @@
 //! | module | its one job |
 //! | --- | --- |
 //! | [`target`] | a URL that can be checked |
-//! | [`check`] | one check of a target, from name to response, and why it failed |
+//! | [`check`] | one check of a target, from the name to what its scheme asks for, and why it failed |
 //! | [`pulse`] | whether this process ran all the time |
 //! | [`verdict`] | what a check that says nothing changes |
 //! | [`text`] | somebody else's text, bounded |

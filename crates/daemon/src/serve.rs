@@ -93,22 +93,32 @@ const LATE_HEAD: Duration = Duration::from_millis(100);
 /// Connections that wait to be accepted, as tokio and std have it.
 const BACKLOG: u32 = 1024;
 
-/// Listens on `address`, also on a port below 1024 where this process is permitted to. `::` is every address of both
-/// families, whatever the system's default is, and of IPv4 where there is no IPv6.
+/// Listens on `address`, as [`bind_with`] has it.
+pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    bind_with(listen, address, "--http-port")
+}
+
+/// Does `bind` at `address`, whose port `flag` names, also below 1024 where this process is permitted to. Where there is no
+/// IPv6, `::` is every address of IPv4.
 ///
 /// # Errors
 ///
 /// When that cannot be done; names the flags and the cure.
-pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    with_bind_service(|| match listen(address) {
+pub(crate) fn bind_with<T>(
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+    address: SocketAddr,
+    flag: &str,
+) -> anyhow::Result<T> {
+    with_bind_service(|| match bind(address) {
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
-            listen((Ipv4Addr::UNSPECIFIED, address.port()).into())
+            bind((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
-        listening => listening,
+        bound => bound,
     })
-    .map_err(|error| not_listening(address, error))
+    .map_err(|error| not_listening(address, flag, error))
 }
 
+/// `::` is every address of both families, whatever the system's default is.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if address.ip() == Ipv6Addr::UNSPECIFIED {
@@ -124,17 +134,17 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT))
 }
 
-fn not_listening(address: SocketAddr, error: io::Error) -> anyhow::Error {
+fn not_listening(address: SocketAddr, flag: &str, error: io::Error) -> anyhow::Error {
     let cure = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::PermissionDenied => format!(
             "a port this low needs one of: the capability NET_BIND_SERVICE (in a pod, securityContext.capabilities.add; \
              elsewhere, setcap cap_net_bind_service+p on the program); the sysctl \
-             net.ipv4.ip_unprivileged_port_start=0; a higher --http-port, which the Service names as its targetPort"
-        }
-        _ => "choose another port or address",
+             net.ipv4.ip_unprivileged_port_start=0; a higher {flag}, which the Service names as its targetPort"
+        ),
+        _ => "choose another port or address".to_owned(),
     };
     let (ip, port) = (address.ip(), address.port());
-    anyhow!("cannot listen on --http-address={ip} --http-port={port}: {error}; {cure}")
+    anyhow!("cannot listen on --http-address={ip} {flag}={port}: {error}; {cure}")
 }
 
 /// What star's daemons call themselves in each answer.
@@ -396,7 +406,7 @@ mod tests {
     #[test]
     fn a_port_that_needs_a_privilege_names_the_three_cures() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let told = not_listening(SocketAddr::from(([0, 0, 0, 0], 80)), denied).to_string();
+        let told = not_listening(SocketAddr::from(([0, 0, 0, 0], 80)), "--http-port", denied).to_string();
         for cure in ["--http-port=80: ", "NET_BIND_SERVICE", "ip_unprivileged_port_start=0", "targetPort"] {
             assert!(told.contains(cure), "{cure} is not in: {told}");
         }

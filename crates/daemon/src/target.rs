@@ -13,14 +13,44 @@ use crate::text::is_invisible;
 /// How long a URL may be, in bytes: it is kept with each transition, and sent to each page.
 pub const MAX_URL: usize = 2048;
 
-/// An http or https URL, parsed once; it cannot be invalid.
+/// How a target is checked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    /// An HTTP request is answered.
+    Http,
+    /// The same, over TLS.
+    Https,
+    /// A TCP connection is made.
+    Tcp,
+    /// A datagram is echoed (see [`echo`](crate::echo)).
+    Udp,
+}
+
+impl Scheme {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "http" => Some(Self::Http),
+            "https" => Some(Self::Https),
+            "tcp" => Some(Self::Tcp),
+            "udp" => Some(Self::Udp),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a request and a response.
+    pub fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
+}
+
+/// An http, https, tcp or udp URL, parsed once; it cannot be invalid.
 #[derive(Clone, Debug)]
 pub struct TargetUrl {
     given: Arc<str>,
     normal: Arc<str>,
     pub(crate) host: Host,
     pub(crate) port: u16,
-    pub(crate) tls: bool,
+    pub(crate) scheme: Scheme,
     pub(crate) host_header: HeaderValue,
     pub(crate) path: PathAndQuery,
 }
@@ -41,9 +71,15 @@ pub enum TargetUrlError {
     /// Not a URL at all; what the parser says.
     #[error("it is not a URL ({0}); give http://HOST:PORT/PATH")]
     Syntax(String),
-    /// A scheme other than http and https.
-    #[error("its scheme is another; give an http or https URL")]
+    /// A scheme other than http, https, tcp and udp.
+    #[error("its scheme is another; give an http or https URL, tcp://HOST:PORT or udp://HOST:PORT")]
     Scheme,
+    /// A tcp or udp URL without a port: neither has one of its own.
+    #[error("it has no port; give tcp://HOST:PORT or udp://HOST:PORT")]
+    Port,
+    /// A tcp or udp URL with more than host and port, which nobody would be asked for.
+    #[error("a tcp or udp URL has no path, query or fragment; give tcp://HOST:PORT or udp://HOST:PORT")]
+    Path,
     /// A name and password, which a status would show to everybody.
     #[error("it holds credentials, which everybody could read at /status; leave them out")]
     Credentials,
@@ -61,7 +97,7 @@ impl TargetUrl {
     /// # Errors
     ///
     /// When it is not a URL, has another scheme, holds credentials or characters that nobody sees, or is longer than
-    /// [`MAX_URL`].
+    /// [`MAX_URL`]; for tcp and udp, when there is no port, or anything beyond it.
     pub fn parse(given: &str) -> Result<Self, TargetUrlError> {
         if given.len() > MAX_URL {
             return Err(TargetUrlError::Long(given.len()));
@@ -82,13 +118,18 @@ impl TargetUrl {
         };
         let syntax = |problem: &dyn fmt::Display| TargetUrlError::Syntax(problem.to_string());
         let mut url = Url::parse(&absolute).map_err(|error| syntax(&error))?;
-        let tls = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(TargetUrlError::Scheme),
-        };
+        let scheme = Scheme::of(url.scheme()).ok_or(TargetUrlError::Scheme)?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(TargetUrlError::Credentials);
+        }
+        if !scheme.is_http() {
+            let host = url.host_str().ok_or_else(|| syntax(&"no host"))?;
+            if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+                return Err(TargetUrlError::Path);
+            }
+            let port = url.port().ok_or(TargetUrlError::Port)?;
+            // The standard reads hosts (addresses in disguise, capitals, names beyond ASCII) only where it knows the scheme.
+            url = Url::parse(&format!("http://{host}:{port}")).map_err(|error| syntax(&error))?;
         }
         let host = match url.host() {
             Some(url::Host::Domain(name)) => Host::Name(name.into()),
@@ -109,20 +150,23 @@ impl TargetUrl {
         {
             url.set_host(Some(name.trim_end_matches('.'))).map_err(|error| syntax(&error))?;
         }
-        Ok(Self {
-            given: given.into(),
-            host,
-            port: port.unwrap_or(if tls { 443 } else { 80 }),
-            tls,
-            host_header,
-            path,
-            normal: url.as_str().into(),
-        })
+        let port = port.unwrap_or(if scheme == Scheme::Https { 443 } else { 80 });
+        let normal = match scheme {
+            Scheme::Http | Scheme::Https => url.as_str().into(),
+            Scheme::Tcp => format!("tcp://{}:{port}", url.host_str().unwrap_or_default()).into(),
+            Scheme::Udp => format!("udp://{}:{port}", url.host_str().unwrap_or_default()).into(),
+        };
+        Ok(Self { given: given.into(), normal, host, port, scheme, host_header, path })
     }
 
     /// The URL as it was given, to the byte.
     pub fn as_str(&self) -> &str {
         &self.given
+    }
+
+    /// How it is checked.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// The URL in its normal form: two URLs that mean the same have the same.
@@ -146,8 +190,26 @@ mod tests {
     fn a_url_without_a_scheme_is_http() {
         let url = TargetUrl::parse("foo.baz.com:80").unwrap();
         assert_eq!((url.as_str(), &**url.normal()), ("foo.baz.com:80", "http://foo.baz.com/"));
-        assert_eq!((url.host, url.port, url.tls), (Host::Name("foo.baz.com".into()), 80, false));
+        assert_eq!((url.host, url.port, url.scheme), (Host::Name("foo.baz.com".into()), 80, Scheme::Http));
         assert_eq!(TargetUrl::parse("b:80/status?next=http://x/").unwrap().path, "/status?next=http://x/");
+    }
+
+    #[test]
+    fn a_tcp_or_udp_url_is_host_and_port_and_no_more() {
+        for (given, host, port, normal) in [
+            ("tcp://db.stars:5432", Host::Name("db.stars".into()), 5432, "tcp://db.stars:5432"),
+            ("TCP://DB.stars.:80/", Host::Name("db.stars.".into()), 80, "tcp://db.stars:80"),
+            (" udp://0x7f.1:443", Host::Address([127, 0, 0, 1].into()), 443, "udp://127.0.0.1:443"),
+            ("udp://[0:0::1]:0053", Host::Address(std::net::Ipv6Addr::LOCALHOST.into()), 53, "udp://[::1]:53"),
+            ("tcp://프런트.stars:1", Host::Name("xn--zl2bu30cmtb.stars".into()), 1, "tcp://xn--zl2bu30cmtb.stars:1"),
+        ] {
+            let url = TargetUrl::parse(given).unwrap();
+            assert_eq!((url.host.clone(), url.port, &**url.normal()), (host, port, normal), "{given}");
+            assert_eq!(url.as_str(), given);
+            assert_eq!(TargetUrl::parse(normal).unwrap().normal(), url.normal());
+        }
+        let scheme = |given| TargetUrl::parse(given).unwrap().scheme;
+        assert_eq!([scheme("tcp://a:1"), scheme("udp://a:1")], [Scheme::Tcp, Scheme::Udp]);
     }
 
     #[test]
@@ -190,6 +252,15 @@ mod tests {
             ("http://./", "not a URL"),
             ("a:99999", "invalid port number"),
             ("ftp://a/", "scheme is another; give an http or https"),
+            ("tcp://a", "has no port; give tcp://HOST:PORT"),
+            ("udp://[::1]/", "has no port"),
+            ("tcp://a:99999", "invalid port number"),
+            ("tcp://:80", "not a URL"),
+            ("tcp:/a:80", "not a URL"),
+            ("tcp://a b:80", "not a URL"),
+            ("tcp://a:80/x", "has no path, query or fragment; give tcp://HOST:PORT"),
+            ("udp://a:80?x", "has no path"),
+            ("udp://a:80/#x", "has no path"),
             (&format!("http://a/{}", "x".repeat(MAX_URL)), "2057 bytes long; give at most 2048"),
         ] {
             let error = TargetUrl::parse(given).unwrap_err().to_string();
@@ -207,6 +278,8 @@ mod tests {
             "http://user:S3cret@a b/",
             "ftp://user:S3cret@a/",
             "postgres://user:S3cret@a/b",
+            "tcp://user:S3cret@a:80",
+            "udp://S3cret@a",
             "user:S3cret@a",
             "//user:S3cret@a/",
             "http://S3cret@a/",
@@ -217,7 +290,14 @@ mod tests {
             assert!(matches!(error, TargetUrlError::Credentials), "{given}: {error}");
         }
         // Where they cannot be told from another mistake, they are not said either.
-        for given in ["http://user:S3/cret@a/", "http://user:S3cret", "http://user%3AS3cret%40a/", "user:/S3cret@a/"] {
+        for given in [
+            "http://user:S3/cret@a/",
+            "http://user:S3cret",
+            "http://user%3AS3cret%40a/",
+            "user:/S3cret@a/",
+            "tcp://user:S3cret",
+            "tcp://a:80/S3cret@a",
+        ] {
             let error = TargetUrl::parse(given).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("S3"), "{given}: {error:?}");
         }

@@ -28,7 +28,7 @@ const MAX_TARGETS: usize = 10_000;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// URLs to poll, separated by commas; one without a scheme is http
+    /// URLs to poll, separated by commas: http, https, tcp://HOST:PORT, udp://HOST:PORT; one without a scheme is http
     // Nor does --help show what the environment has: it may hold a password.
     #[arg(long, env = "STAR_URLS", hide_env_values = true, required_unless_present = "urls_file", value_parser = urls)]
     urls: Option<Urls>,
@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Port to listen on
     #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9000)]
     http_port: u16,
+    /// Port to echo on over UDP, for checks of udp://HOST:PORT; without it, nowhere
+    #[arg(long, value_name = "PORT", env = "STAR_UDP_PORT_NUMBER")]
+    udp_port: Option<u16>,
     /// Seconds between two checks of a URL; fractions are welcome
     #[arg(long, value_name = "SECONDS", env = "STAR_HTTP_PROBE_SECONDS", default_value = "1", value_parser = cli::seconds)]
     http_probe_seconds: Duration,
@@ -102,6 +105,8 @@ pub struct Config {
     pub timeout: Duration,
     /// To whom connections are kept, beside the checks.
     pub kept: Keep,
+    /// Where to echo over UDP, if anywhere.
+    pub echo: Option<SocketAddr>,
 }
 
 #[derive(Clone, Debug)]
@@ -161,6 +166,7 @@ impl Args {
             urls_file,
             http_address,
             http_port,
+            udp_port,
             http_probe_seconds: interval,
             timeout_seconds,
             kept,
@@ -170,8 +176,9 @@ impl Args {
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
         let (urls_file, listed) = urls_file.map(|UrlsFile(file, urls)| (file, urls)).unzip();
         let targets = urls.or(listed).map_or_else(Vec::new, |Urls(urls)| urls);
+        let echo = udp_port.map(|port| SocketAddr::new(http_address, port));
         Ok((
-            Config { targets, urls_file, interval, timeout, kept },
+            Config { targets, urls_file, interval, timeout, kept, echo },
             SocketAddr::new(http_address, http_port),
             tls,
             logs,

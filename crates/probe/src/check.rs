@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use star_daemon::check::{Ask, Check, Checker, Guard, Millis, Resolver, SKIPS_VERIFICATION, Tls};
+use star_daemon::check::{Ask, Check, Checker, Guard, Millis, Reached, Resolver, SKIPS_VERIFICATION, Tls};
 use star_daemon::cli;
 use star_daemon::room::raise_open_file_limit;
 use star_daemon::target::TargetUrl;
@@ -53,14 +53,18 @@ fn tell(url: &TargetUrl, check: &Check) -> String {
         attempts => format!(", attempt {attempts}"),
     };
     let address = phases.address.map_or_else(String::new, |address| format!("{address}{attempts}"));
-    let code = outcome.as_ref().map_or_else(|_| String::new(), |answer| format!("HTTP {}", answer.status));
+    let (answered, by) = match outcome {
+        Ok(Reached::Answer(answer)) => ("response", format!("HTTP {}", answer.status)),
+        Ok(Reached::Echo) => ("echo", address.clone()),
+        Ok(Reached::Connection) | Err(_) => ("response", String::new()),
+    };
     phase("dns", phases.dns, String::new());
     phase("connect", phases.connect, address);
     let expires = phases.certificate_expires;
     phase("tls", phases.tls, expires.map_or_else(String::new, |expires| format!("certificate expires {expires}")));
-    phase("response", phases.response, code);
+    phase(answered, phases.response, by);
     told += &match outcome {
-        Ok(_) => format!("  reachable in {}\n", Millis(phases.latency().unwrap_or_default())),
+        Ok(_) => format!("  reachable in {}\n", Millis(check.latency().unwrap_or_default())),
         Err(failure) => format!("  unreachable ({}): {}\n", failure.reason, failure.message),
     };
     told

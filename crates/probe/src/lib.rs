@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use star_daemon::check::{Checker, Guard, Resolver, Tls};
 use star_daemon::serve::{self, Limits};
-use star_daemon::{cli, process, supervise};
+use star_daemon::{cli, echo, process, supervise};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -54,14 +54,15 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 ///
-/// When a task dies.
+/// When the port for UDP cannot be used, or a task dies.
 pub async fn run(
     config: Config,
     checker: Checker,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Config { targets, urls_file, interval, timeout, kept } = config;
+    let Config { targets, urls_file, interval, timeout, kept, echo } = config;
+    let echo = echo.map(echo::bind).transpose()?;
     let files = checker.follow();
     checker.prepare(&targets).await;
     let checker = Arc::new(checker);
@@ -78,6 +79,10 @@ pub async fn run(
     if let Some(mut file) = urls_file {
         // The board ends only with the process.
         tasks.spawn(async move { while lists.send(file.changed(args::read).await).await.is_ok() {} });
+    }
+    if let Some(socket) = echo {
+        tracing::info!(address = %socket.local_addr()?, over = "UDP", "listening");
+        tasks.spawn(echo::serve(socket));
     }
     let limits = Limits::default();
     let app = http::router(latest, &limits, shutdown.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use star_daemon::check::{Answer, Ask, Checker, Kept, Reminder};
+use star_daemon::check::{Ask, Checker, Kept, Reminder};
 use star_daemon::poll::{Next, Subject};
 use star_daemon::serve::is_star;
 use star_daemon::target::TargetUrl;
@@ -50,7 +50,8 @@ pub(crate) struct Poller {
 
 impl Poller {
     pub(crate) fn new(number: u64, target: TargetUrl, polling: Polling) -> Self {
-        let kept = (polling.kept != Keep::None).then(Kept::default);
+        // Only of HTTP is something asked on it.
+        let kept = (polling.kept != Keep::None && target.scheme().is_http()).then(Kept::default);
         Self {
             number,
             target,
@@ -75,7 +76,7 @@ impl Subject for Poller {
             tracing::debug!(url = target.as_str(), outcome = ?check.outcome, phases = ?check.phases, "checked");
             reminder.look(target.as_str(), &check);
             *reached = match (&check.outcome, whom) {
-                (Ok(Answer { headers, .. }), Keep::Star) => is_star(headers),
+                (Ok(reached), Keep::Star) => reached.answer().is_some_and(|answer| is_star(&answer.headers)),
                 (outcome, _) => outcome.is_ok(),
             };
             tell(Found::New(check.observation())).await;

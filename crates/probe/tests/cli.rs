@@ -70,6 +70,9 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     usage(&["--urls-file=/proc/none"], &["--urls-file", "'/proc/none'", "cannot be read", "name a file"]);
     usage(&["--urls=", "--urls-file=/dev/null"], &["--urls", "--urls-file", "cannot be used with"]);
     usage(&["check", "a", "ftp://a/"], &["URL 2", "give an http or https URL"]);
+    usage(&["--urls=a,tcp://db.stars"], &["--urls", "URL 2: it has no port; give tcp://HOST:PORT"]);
+    usage(&["check", "udp://a:53/x"], &["URL 1: a tcp or udp URL has no path", "udp://HOST:PORT"]);
+    usage(&["--urls=", "--udp-port=65536"], &["--udp-port", "'65536'", "0..=65535"]);
     usage(&["--urls=http://a/\n2026-11-28T00:00:00Z INFO forged"], &["--urls", "URL 1", "control", "leave them out"]);
     usage(&[&format!("--urls=a,http://a/{}", "x".repeat(2048))], &["--urls", "URL 2", "give at most 2048"]);
 
@@ -84,6 +87,11 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("--http-port={}", taken.local_addr().unwrap().port());
     refuses(PROBE, &["--urls=", &port], 1, &[&port, "choose another port"]);
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = format!("--udp-port={}", taken.local_addr().unwrap().port());
+    let end = Process::start(PROBE, &["--urls=", &port], &[]).end();
+    let last = end.stderr.lines().last().unwrap_or_default();
+    assert!(end.code == Some(1) && last.contains(&port) && last.contains("choose another port"), "{end:?}");
     refuses(PROBE, &["--urls=", "--logfile=/proc/none/a.log"], 1, &["--logfile=/proc/none/a.log", "name a file"]);
 }
 

@@ -9,11 +9,11 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use star_daemon::check::{Ask, Check, Checker, Guard, Resolver};
+use star_daemon::check::{Answer, Ask, Check, Checker, Guard, Reached, Resolver};
 use star_daemon::target::TargetUrl;
 use star_fixture::flood::{Leave, early, flood, trickle};
 use star_fixture::probe::Probe;
-use star_fixture::server::{Fixture, OK, head, p99, until};
+use star_fixture::server::{Fixture, Full, OK, head, p99, until};
 use star_wire::observation::{Reason, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
@@ -224,27 +224,6 @@ async fn dropped_syns() -> Fault {
     Fault::at(format!("http://{}/", full.listener.local_addr().unwrap()), full)
 }
 
-/// A listener whose backlog is full: the kernel drops further SYNs without a word.
-struct Full {
-    listener: TcpListener,
-    _waiting: Vec<TcpStream>,
-}
-
-impl Full {
-    async fn listen() -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-        let listener = socket.listen(0).unwrap();
-        let mut waiting = Vec::new();
-        let connect = || TcpStream::connect(listener.local_addr().unwrap());
-        while let Ok(connected) = timeout(Duration::from_millis(100), connect()).await {
-            waiting.push(connected.unwrap());
-            assert!(waiting.len() < 16, "this kernel's backlog never fills");
-        }
-        Self { listener, _waiting: waiting }
-    }
-}
-
 /// What a name server answers: flags with a response code, and perhaps an address.
 type Reply = (u16, Option<[u8; 4]>);
 const LOOPBACK: Reply = (0x8180, Some([127, 0, 0, 1]));
@@ -330,6 +309,13 @@ fn answer_to(packet: &[u8], (flags, address): Reply) -> Vec<u8> {
     answer
 }
 
+fn answer_of(check: Check) -> Answer {
+    match check.outcome {
+        Ok(Reached::Answer(answer)) => answer,
+        other => panic!("no answer: {other:?}"),
+    }
+}
+
 async fn check(url: &str, ask: Ask) -> Check {
     let checker = Checker::new(no_names(), Guard::Open);
     checker.check(&TargetUrl::parse(url).unwrap(), &ask).await
@@ -338,7 +324,7 @@ async fn check(url: &str, ask: Ask) -> Check {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_syns_change_no_verdict() {
     let _alone = ALONE.lock().await;
-    let Full { listener, _waiting } = Full::listen().await;
+    let Full { listener, waiting: _waiting } = Full::listen().await;
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {
         // For so long the kernel drops every SYN.
@@ -421,7 +407,7 @@ async fn a_body_without_end_leaves_its_target_reachable_and_itself_unusable() {
         ("HTTP/1.1 200 OK\r\n\r\n".to_owned(), "x", "longer than 1048576 bytes"),
     ] {
         let ask = Ask { body_limit: Some(LIMIT), ..Ask::head(LONG) };
-        let answer = check(&flood(&first, again).await.url(), ask).await.outcome.unwrap();
+        let answer = answer_of(check(&flood(&first, again).await.url(), ask).await);
         let failure = answer.body.unwrap_err();
         assert!(failure.reason == Reason::InvalidResponse && failure.message.contains(part), "{again}: {failure:?}");
     }
@@ -463,10 +449,7 @@ async fn an_answer_that_comes_before_the_request_counts() {
         for turn in 0..100 {
             // As the probe asks, and as the collector does.
             let ask = Ask { body_limit: (turn % 2 == 1).then_some(1024), ..Ask::head(LONG) };
-            let answer = check(&server.url(), ask)
-                .await
-                .outcome
-                .unwrap_or_else(|failure| panic!("{leave:?} {turn}: {failure:?}"));
+            let answer = answer_of(check(&server.url(), ask).await);
             assert_eq!(answer.status, 503);
             // Nobody can tell whether a body that ends with the connection is whole if that was reset.
             let whole = answer.body.as_deref().is_ok_and(|body| body == b"no");

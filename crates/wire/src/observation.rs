@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// An HTTP response came, whatever its status code.
+    /// An HTTP response came, whatever its status code; over TCP alone a connection, over UDP an echo.
     Reachable,
-    /// None came; [`Observation::reason`] says why.
+    /// Nothing of that came; [`Observation::reason`] says why.
     Unreachable,
     /// Not checked yet.
     #[default]
@@ -25,7 +25,7 @@ pub enum State {
     Unknown,
 }
 
-/// Why there was no HTTP response: a closed set.
+/// Why somebody was not reached: a closed set.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -77,7 +77,7 @@ impl fmt::Display for Reason {
 /// What a check found, and since when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
-    /// Whether an HTTP response came.
+    /// Whether it was reached.
     #[serde(default)]
     pub state: State,
     /// Since when the state and its reason are what they are (RFC 3339); the original does not say.

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use super::{Row, Setting, in_turns};
 use crate::figure::Figure;
 use crate::program::{Program, Server, Service, Tie};
-use crate::role::Connections;
+use crate::role::{Connections, Scheme};
 use crate::table::Goal;
 
 const TARGETS: usize = 1000;
@@ -31,7 +31,7 @@ struct Turn {
 }
 
 pub(super) fn rows(setting: &Setting) -> anyhow::Result<Vec<Row>> {
-    let (fixture, targets) = Service::fixture(TARGETS)?;
+    let (fixture, targets) = Service::fixture(TARGETS, &[Scheme::Http])?;
     let fixture = fixture.start(Tie::Fast)?;
     let (exporter, urls) = Service::exporter(&targets);
     let probe = Service::probe(&setting.folder, &targets).program;
@@ -78,7 +78,7 @@ pub(super) fn rows(setting: &Setting) -> anyhow::Result<Vec<Row>> {
 }
 
 /// How many checks came since the last report, and how many seconds late 99 % of them were at most.
-fn report(fixture: &Server) -> anyhow::Result<(f64, f64)> {
+pub(super) fn report(fixture: &Server) -> anyhow::Result<(f64, f64)> {
     let answer = fixture.get()?;
     let (_, body) = answer.split_once("\r\n\r\n").context("no report")?;
     let (checks, late) = body.split_once(' ').context("no report")?;

@@ -5,14 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Instant;
 
+use star_daemon::echo;
+use star_daemon::room::raise_open_file_limit;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::{LocalSet, spawn_local};
 
-use super::INTERVAL;
+use super::{INTERVAL, Scheme};
 use crate::figure::Figure;
 
-/// By target, when each connection came.
+/// By target, when each connection or datagram came.
 type Arrivals = Rc<RefCell<Vec<Vec<Instant>>>>;
 
 /// Where the target of this number listens. An address of its own for each, as pods have.
@@ -21,13 +23,18 @@ pub(crate) fn address(index: usize, port: u16) -> SocketAddr {
 }
 
 #[tokio::main(flavor = "current_thread")]
-pub(super) async fn run(port: u16, count: usize) -> anyhow::Result<()> {
+pub(super) async fn run(port: u16, count: usize, schemes: &[Scheme]) -> anyhow::Result<()> {
+    raise_open_file_limit();
     let arrivals = Arrivals::default();
     arrivals.borrow_mut().resize(count, Vec::new());
     let targets = LocalSet::new();
-    for index in 0..count {
-        let listener = TcpListener::bind(address(index, port)).await?;
-        let arrivals = Rc::clone(&arrivals);
+    for (index, scheme) in (0..count).zip(schemes.iter().cycle()) {
+        let (address, arrivals) = (address(index, port), Rc::clone(&arrivals));
+        if *scheme == Scheme::Udp {
+            targets.spawn_local(echo(UdpSocket::bind(address).await?, index, arrivals));
+            continue;
+        }
+        let listener = TcpListener::bind(address).await?;
         targets.spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 arrivals.borrow_mut()[index].push(Instant::now());
@@ -45,6 +52,18 @@ pub(super) async fn run(port: u16, count: usize) -> anyhow::Result<()> {
         }
     };
     targets.run_until(reporting).await
+}
+
+/// Echoes as a probe does, and without its bound: all targets here are one process.
+async fn echo(socket: UdpSocket, index: usize, arrivals: Arrivals) {
+    let mut datagram = [0; 2 * echo::LENGTH];
+    loop {
+        let Ok((length, peer)) = socket.recv_from(&mut datagram).await else { continue };
+        arrivals.borrow_mut()[index].push(Instant::now());
+        if let Some(reply) = echo::reply(&datagram[..length]) {
+            let _ = socket.try_send_to(&reply, peer);
+        }
+    }
 }
 
 /// Reads a request and answers `body`. A client that leaves early is its own affair.

@@ -1,6 +1,6 @@
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use star_daemon::check::{Answer, Check, Failure, Phases};
+use star_daemon::check::{Answer, Check, Failure, Phases, Reached};
 use star_wire::observation::Reason;
 use star_wire::resource::Resource;
 use star_wire::status::Target;
@@ -26,7 +26,7 @@ pub(crate) fn status(poller: u64, targets: Vec<Target>) -> Report {
     let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Ok(Bytes::new()) };
     let status = Statement { targets: targets.into_iter().map(listed).collect(), ..Statement::default() };
     let content = Content::Fetched { response: None, status: Ok(status) };
-    Report { poller, check: check(Ok(answer)), content }
+    Report { poller, check: check(Ok(Reached::Answer(answer))), content }
 }
 
 /// A fetch that failed.
@@ -34,7 +34,7 @@ pub(crate) fn failed(poller: u64, reason: Reason) -> Report {
     Report { poller, check: check(Err(Failure::new(reason, "because"))), content: Content::Nothing }
 }
 
-fn check(outcome: Result<Answer, Failure>) -> Check {
+fn check(outcome: Result<Reached, Failure>) -> Check {
     Check { began: star_wire::now(), phases: Phases::default(), outcome }
 }
 
@@ -187,7 +187,7 @@ fn not_modified_keeps_the_status_code_of_the_answer_that_came_before() {
     take(&mut roster, status(1, Vec::new()));
     let mut report = status(1, Vec::new());
     report.content = Content::Unchanged;
-    if let Ok(answer) = &mut report.check.outcome {
+    if let Ok(Reached::Answer(answer)) = &mut report.check.outcome {
         answer.status = StatusCode::NOT_MODIFIED;
     }
     assert_eq!(take(&mut roster, report), Change::Nothing);

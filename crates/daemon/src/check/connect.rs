@@ -1,5 +1,6 @@
-//! A TCP connection that neither a lost packet nor one silent address of several can prevent.
+//! Attempts to reach a target that neither a lost packet nor one silent address of several can spoil.
 
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -32,17 +33,36 @@ const MAX_NAMED: usize = 4;
 
 /// Connects to a server that has one address.
 pub(super) async fn to(address: SocketAddr) -> io::Result<TcpStream> {
-    let mut race = Race::new(Guard::Open, address.port());
+    let mut race = Race::new(Guard::Open, address.port(), Over::Tcp);
     race.tried.push(Tried::new(address));
-    let connected = race.run(Addresses::only(Vec::new()), &mut Phases::default()).await;
+    let connected = race.run(Addresses::only(Vec::new()), &mut Phases::default(), connection).await;
     connected
         .ok_or_else(|| race.tried.pop().and_then(|tried| tried.error).unwrap_or_else(|| io::ErrorKind::Other.into()))
 }
 
-/// Connection attempts to the addresses of a target.
+/// What attempts go over, and so what their silence means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Over {
+    /// A connection answers, or a refusal.
+    Tcp,
+    /// An echo answers, or a refusal; else nobody knows.
+    Udp,
+}
+
+impl Over {
+    fn silence(self) -> Reason {
+        match self {
+            Self::Tcp => Reason::ConnectTimeout,
+            Self::Udp => Reason::NoAnswer,
+        }
+    }
+}
+
+/// Attempts at the addresses of a target.
 pub(super) struct Race {
     guard: Guard,
     port: u16,
+    over: Over,
     tried: Vec<Tried>,
     /// Why some were not tried.
     guarded: Option<Failure>,
@@ -61,25 +81,33 @@ impl Tried {
     }
 
     /// What is known; `None` before the first attempt.
-    fn reason(&self) -> Option<Reason> {
+    fn reason(&self, over: Over) -> Option<Reason> {
         match &self.error {
             Some(error) => Some(reason_of(error)),
-            None => (self.attempts > 0).then_some(Reason::ConnectTimeout),
+            None => (self.attempts > 0).then_some(over.silence()),
         }
     }
 }
 
 impl Race {
     /// Nothing tried yet, at `port` of those addresses that `guard` lets pass.
-    pub(super) fn new(guard: Guard, port: u16) -> Self {
-        Self { guard, port, tried: Vec::new(), guarded: None }
+    pub(super) fn new(guard: Guard, port: u16, over: Over) -> Self {
+        Self { guard, port, over, tried: Vec::new(), guarded: None }
     }
 
-    /// The first connection that is made; `None` when every address has refused.
+    /// What the first `attempt` gives that succeeds; `None` when every address has refused.
     ///
     /// Attempts go round the addresses, families in turn (RFC 8305, section 4), another one whenever those before are
     /// silent for a while. An address that refuses gives way to the next at once, and is not tried again.
-    pub(super) async fn run(&mut self, addresses: Addresses<'_>, phases: &mut Phases) -> Option<TcpStream> {
+    pub(super) async fn run<F, T>(
+        &mut self,
+        addresses: Addresses<'_>,
+        phases: &mut Phases,
+        attempt: impl Fn(SocketAddr) -> F,
+    ) -> Option<T>
+    where
+        F: Future<Output = io::Result<T>>,
+    {
         let Addresses { first, mut later } = addresses;
         self.add(first);
         let mut racing = FuturesUnordered::new();
@@ -90,7 +118,8 @@ impl Race {
                 tried.attempts += 1;
                 phases.address = Some(address);
                 phases.attempts += 1;
-                racing.push(async move { (index, attempt(address).await) });
+                let attempt = attempt(address);
+                racing.push(async move { (index, attempt.await) });
             } else if later.is_none() && !self.tried.iter().any(|tried| tried.error.is_none()) {
                 return None;
             }
@@ -100,9 +129,9 @@ impl Race {
                 tokio::select! {
                     biased;
                     Some((index, ended)) = racing.next() => match ended {
-                        Ok(stream) => {
+                        Ok(reached) => {
                             phases.address = Some(self.tried[index].address);
-                            return Some(stream);
+                            return Some(reached);
                         }
                         // A further attempt that could not even start says nothing of those still under way.
                         Err(error) if is_local(&error) && self.tried[index].attempts > 1 => {}
@@ -162,39 +191,74 @@ impl Race {
         self.open().min_by_key(|(_, tried)| (tried.attempts, same(tried.address))).map(|(index, _)| index)
     }
 
-    /// What it means that there is no connection, `within` the time that there was.
+    /// What it means that no attempt succeeded, `within` the time that there was.
     ///
     /// Of several addresses that one decides which says most about the target: an answer of its own, then the network's word,
     /// then silence; that there is no way from here says least. But who was out of files did not try all.
     pub(super) fn failure(&self, within: Millis) -> Failure {
-        const TELLING: [Reason; 6] = [
+        const TELLING: [Reason; 7] = [
             Reason::ConnectionRefused,
             Reason::ConnectionReset,
             Reason::HostUnreachable,
             Reason::ConnectTimeout,
+            Reason::NoAnswer,
             Reason::NetworkUnreachable,
             Reason::LocalError,
         ];
         let exhausted = |tried: &Tried| tried.error.as_ref().is_some_and(is_exhausted);
         let telling = |tried: &&Tried| {
-            let place = TELLING.iter().position(|reason| Some(*reason) == tried.reason());
+            let place = TELLING.iter().position(|reason| Some(*reason) == tried.reason(self.over));
             (!exhausted(tried), place.unwrap_or(TELLING.len()))
         };
-        let Some(most) = self.tried.iter().filter(|tried| tried.reason().is_some()).min_by_key(telling) else {
+        let Some(most) = self.tried.iter().filter(|tried| tried.reason(self.over).is_some()).min_by_key(telling) else {
             let none = || Failure::new(Reason::DnsFailed, "the name has no address");
             return self.guarded.clone().unwrap_or_else(none);
         };
-        let reason = most.reason().unwrap_or(Reason::ConnectTimeout);
-        let same = self.tried.iter().filter(|tried| tried.reason() == Some(reason));
+        let reason = most.reason(self.over).unwrap_or(self.over.silence());
+        let same = self.tried.iter().filter(|tried| tried.reason(self.over) == Some(reason));
         let who = named(same.clone().map(|tried| tried.address.to_string()));
         let attempts: usize = same.map(|tried| tried.attempts).sum();
-        let others = self.tried.iter().filter(|tried| tried.reason() != Some(reason));
-        let others = named(others.map(|tried| match tried.reason() {
+        let others = self.tried.iter().filter(|tried| tried.reason(self.over) != Some(reason));
+        let others = named(others.map(|tried| match tried.reason(self.over) {
             Some(reason) => format!("{}: {reason}", tried.address),
             None => format!("{}: not tried", tried.address),
         }));
         let others = if others.is_empty() { others } else { format!(" ({others})") };
-        Failure::new(reason, sentence(reason, &who, attempts, most.error.as_ref(), within) + &others)
+        Failure::new(reason, self.sentence(reason, &who, attempts, most.error.as_ref(), within) + &others)
+    }
+
+    fn sentence(
+        &self,
+        reason: Reason,
+        who: &str,
+        attempts: usize,
+        error: Option<&io::Error>,
+        within: Millis,
+    ) -> String {
+        match reason {
+            Reason::ConnectionRefused => {
+                let what = if self.over == Over::Tcp { "connections" } else { "datagrams" };
+                format!("{who} refuses {what}: nobody listens there, or a policy rejects")
+            }
+            Reason::ConnectionReset => format!("{who} reset the connection before it was established"),
+            Reason::HostUnreachable => format!("the network reports that it cannot reach {who}"),
+            Reason::NetworkUnreachable => format!("there is no route from here to {who}"),
+            Reason::ConnectTimeout => {
+                let attempts = match attempts {
+                    1 => "the connection attempt was".to_owned(),
+                    attempts => format!("{attempts} connection attempts were"),
+                };
+                format!("{attempts} not answered by {who} within {within}: a policy drops them, or nobody is there")
+            }
+            Reason::NoAnswer => {
+                format!("no echo from {who} within {within}: a policy drops it, or nobody is there; UDP cannot tell")
+            }
+            _ => {
+                let what = if self.over == Over::Tcp { "connection" } else { "datagram" };
+                let error = error.map_or_else(String::new, |error| format!(": {error}"));
+                format!("no {what} to {who} could be tried from here{error}")
+            }
+        }
     }
 }
 
@@ -208,31 +272,13 @@ fn named(addresses: impl Iterator<Item = String>) -> String {
     named
 }
 
-fn sentence(reason: Reason, who: &str, attempts: usize, error: Option<&io::Error>, within: Millis) -> String {
-    match reason {
-        Reason::ConnectionRefused => format!("{who} refuses connections: nobody listens there, or a policy rejects"),
-        Reason::ConnectionReset => format!("{who} reset the connection before it was established"),
-        Reason::HostUnreachable => format!("the network reports that it cannot reach {who}"),
-        Reason::NetworkUnreachable => format!("there is no route from here to {who}"),
-        Reason::ConnectTimeout => {
-            let attempts = match attempts {
-                1 => "the connection attempt was".to_owned(),
-                attempts => format!("{attempts} connection attempts were"),
-            };
-            format!("{attempts} not answered by {who} within {within}: a policy drops them, or nobody is there")
-        }
-        _ => {
-            let error = error.map_or_else(String::new, |error| format!(": {error}"));
-            format!("no connection to {who} could be tried from here{error}")
-        }
-    }
-}
-
+/// A connection to `address`, which will be closed by reset.
+///
 /// Closing by reset leaves no TIME_WAIT, here or in the node's connection tracking, where 1,000 checks a second would
 /// otherwise hold 120,000 entries (120 s each).
 ///
 /// Not `TcpSocket::connect`, which gives up a connection that was established, answered on, and reset before we looked.
-async fn attempt(address: SocketAddr) -> io::Result<TcpStream> {
+pub(super) async fn connection(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_linger(Some(Duration::ZERO))?;
     match socket.connect(&address.into()) {
@@ -247,7 +293,7 @@ async fn attempt(address: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// What an error of `connect(2)` says about the peer.
+/// What an error of `connect(2)`, or of a datagram's socket, says about the peer.
 fn reason_of(error: &io::Error) -> Reason {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Reason::ConnectionRefused,

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::bounded::{Allowance, Bounded};
 use super::{Checker, Failure, Millis, Phases, STALL, exchange, tls, within};
-use crate::target::TargetUrl;
+use crate::target::{Scheme, TargetUrl};
 
 /// A connection that is silent for longer is closed, and counts as ended.
 const SILENT_FOR: Duration = Duration::from_secs(30);
@@ -151,9 +151,10 @@ impl Line {
         let mut phases = Phases::default();
         let stream = checker.connect(target, deadline, Millis(timeout), &mut phases).await?;
         let (stream, allowance) = Bounded::new(stream, Instant::now() + NEVER);
-        let stream: Box<dyn Stream> = match target.tls {
-            false => Box::new(stream),
-            true => {
+        let stream: Box<dyn Stream> = match target.scheme {
+            Scheme::Http => Box::new(stream),
+            Scheme::Tcp | Scheme::Udp => return Err(Failure::new(Reason::LocalError, "nothing is asked there")),
+            Scheme::Https => {
                 let connector = checker.tls.connector().await?;
                 Box::new(tls::handshake(&checker.tls, &connector, &target.host, stream).await?)
             }
