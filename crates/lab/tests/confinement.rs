@@ -191,8 +191,8 @@ fn what_kubernetes_refuses_in_a_manifest_is_refused_with_its_line() {
         (env("A=B"), 11, "\"A=B\" is not a variable's name"),
         (env("\"A\\tB\""), 11, "\"A\\tB\" is not a variable's name"),
         (env("Ä"), 11, "\"Ä\" is not a variable's name"),
-        (deployment("Deployment"), 6, "asks for -5 replicas"),
-        (deployment("StatefulSet"), 6, "asks for -5 replicas"),
+        (deployment("Deployment"), 6, "must be greater than or equal to 0"),
+        (deployment("StatefulSet"), 6, "must be greater than or equal to 0"),
     ] {
         let file = lab.runtime.join("refused.yaml");
         fs::write(&file, &manifest).unwrap();
