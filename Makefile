@@ -1,8 +1,10 @@
 # Everything that anyone types. CI calls `make test`.
 
 E2E := e2e/node_modules/.package-lock.json
+UI := crates/collect/ui
+PAGE := $(UI)/node_modules/.package-lock.json
 
-.PHONY: run test lint test-rust test-page test-lab test-images bench bench-page bench-truth screenshots fuzz tools
+.PHONY: run page test lint test-rust test-page test-lab test-images bench bench-page bench-stop bench-truth screenshots fuzz tools
 
 # The lab: a live page, from one command.
 run:
@@ -16,18 +18,27 @@ lint:
 	cargo clippy --workspace --all-targets --features star-fuzz/targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-test-rust:
+test-rust: tools
 	cargo test --workspace --locked
 
-# The page's modules alone, their types, then the page in a browser on the real daemons.
-test-page: tools $(E2E)
-	cargo build --workspace --bins --locked
-	node --test crates/collect/ui/*.test.js
+# The pull request's action, then the page: its types, its modules alone, that the committed bundle is theirs, then the page in a browser on the real daemons.
+test-page: tools $(E2E) $(PAGE)
+	node --test .github/actions/*/*.test.mjs
 	npm --prefix e2e run check
+	npm --prefix $(UI) test
+	npm --prefix $(UI) run fresh
+	cargo build --workspace --bins --locked
 	npm --prefix e2e test
 
 $(E2E): e2e/package-lock.json | tools
 	npm --prefix e2e ci --no-audit --no-fund
+
+$(PAGE): $(UI)/package-lock.json | tools
+	npm --prefix $(UI) ci --no-audit --no-fund
+
+# The bundle that is committed, after a change of the page's sources.
+page: tools $(PAGE)
+	npm --prefix $(UI) run build
 
 # The lab's steps with real packets, asserted on the graph: our manifests, and the originals.
 test-lab: tools
@@ -42,7 +53,7 @@ test-images:
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 bench:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile image --locked --target $(HOST) \
-		-p star-probe -p star-collect -p star-bench
+		-p star-probe -p star-collect -p star-policy -p star-bench
 	target/$(HOST)/image/star-bench
 
 # The whole, in a lab of its own: from a policy to the event at a client; false verdicts under loss; silence beside health.
@@ -54,15 +65,27 @@ bench-truth:
 	target/$(HOST)/image/star-bench loss --percent=10
 	target/$(HOST)/image/star-bench silence
 
-# cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
+# Probe and collector stopped (SIGSTOP) a hundred times: no false transition, each stop told as a gap. Ten minutes, most of it waiting.
+bench-stop:
+	cargo build --release --locked -p star-probe -p star-collect -p star-bench
+	target/release/star-bench stop
+
+# Each for so long, one after another. cargo-fuzz wants a nightly compiler's flags; the variable lets the stable one take them.
 FUZZ_SECONDS := 1800
+FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz run --features run
 fuzz:
-	mkdir -p fuzz/corpus/netpol
+	mkdir -p $(addprefix fuzz/corpus/,netpol answer dns status target)
 	cp manifests/*/*.yaml docs/examples/*.yaml fuzz/corpus/netpol/
-	RUSTC_BOOTSTRAP=1 cargo fuzz run netpol --features run -- -max_total_time=$(FUZZ_SECONDS)
+	cp crates/wire/golden/status*.json fuzz/corpus/status/
+	$(FUZZ) netpol -- -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) answer fuzz/corpus/answer fuzz/seeds/answer -- -max_len=16384 -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) dns fuzz/corpus/dns fuzz/seeds/dns -- -max_len=65535 -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) status -- -max_len=65536 -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ) target fuzz/corpus/target fuzz/seeds/target -- -max_len=2100 -max_total_time=$(FUZZ_SECONDS)
 
 # The page's own figures, in Chromium on a real collector. README has the table.
-bench-page: tools $(E2E)
+bench-page: tools $(E2E) $(PAGE)
+	npm --prefix $(UI) run bench
 	cargo build --release --locked -p star-collect
 	STAR_BIN=$(CURDIR)/target/release node e2e/bench.js
 

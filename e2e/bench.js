@@ -2,8 +2,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { farm, begin, clear, collector, end, look, open, until } from './harness.js';
 import { STATES, mesh, stars } from './farm.js';
+
+/** Modules of the page, as `npm --prefix crates/collect/ui run bench` bundles them. */
+const modules = fileURLToPath(new URL('../crates/collect/ui/.test/bench.js', import.meta.url));
 
 /** @param {number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -142,12 +146,11 @@ async function matrix() {
     return (text.match(/"state":"reachable"/g) ?? []).length;
   }), (n) => n >= 1000);
   const { page } = await open(url, { viewport: { width: 1440, height: 900 } });
+  await page.route('**/ui/bench.js', (route) => route.fulfill({ path: modules, contentType: 'text/javascript' }));
   await until('matrix', 120_000, () => look(page), ({ view, paths }) => view === 'matrix' && / of 999,000 paths open$/.test(paths));
   const { first, one, column, scroll } = await page.evaluate(async () => {
     // The page's own modules and the collector's own events; each drawing ends when its pixels can be read.
-    const load = (/** @type {string} */ name) => import(`${location.origin}/ui/${name}.js`);
-    const [{ apply }, { visible }, { createMatrix }] = await Promise.all(['model', 'filter', 'matrix'].map(load));
-    const { WORDS } = await load('words');
+    const { apply, visible, createMatrix, WORDS } = await import(`${location.origin}/ui/bench.js`);
     const snapshot = await new Promise((done) => {
       const source = new EventSource('api/v1/graph/events');
       source.addEventListener('snapshot', (event) => {

@@ -118,7 +118,7 @@ export function stars(farm) {
           const since = before?.open === yes ? before.since : new Date().toISOString();
           last.set(pair, { open: yes, since });
           return yes
-            ? { url: urls[/** @type {'F'} */ (to)], state: 'reachable', since, status_code: 200, latency_ms: 0.6 + Math.random() * 0.4 }
+            ? { url: urls[/** @type {'F'} */ (to)], state: 'reachable', since, status_code: 200, latency_ms: 0.6 + Math.random() * 0.3 }
             : { url: urls[/** @type {'F'} */ (to)], state: 'unreachable', since, reason: 'connect_timeout', message: 'no answer to 4 connection attempts within 1 s: a policy drops them, or nobody is there', ...how };
         }));
       }

@@ -199,7 +199,7 @@ export const look = (page) => page.evaluate(() => {
     places: Object.fromEntries(all('.node').map((node) => [id(node.dataset.key ?? ''), place(node)])),
     edges: Object.fromEntries(all('.edge').map((edge) => [`${id(edge.dataset.source ?? '')}>${id(edge.dataset.target ?? '')}`, state(edge)])),
     marks: all('.mark').length,
-    frames: all('.frame text').map((frame) => frame.textContent),
+    frames: all('.frame .title').map((frame) => frame.textContent),
     rows: [...document.querySelectorAll('tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent)),
     marker: Reflect.get(window, 'marker'),
   };

@@ -44,7 +44,7 @@ test('a probe that dies and comes back is seen to, without a reload', async () =
     && paths === '2 of 6 paths open' && probes === '2 of 3 probes answer');
   assert.deepEqual(died.places, seen.places, 'nothing jumps');
   assert.deepEqual([died.unknown, died.marks], ['2 unknown', 2]);
-  assert.match(died.news, /(closed|does not answer the collector): refused/);
+  await until('the cause, and what came of it', 4000, () => look(page), ({ news }) => /(closed|does not answer the collector|is down): refused/.test(news));
   const ghost = await page.locator('.node.unreachable .body').evaluate((circle) => {
     const { fill, stroke, strokeDasharray } = getComputedStyle(circle);
     return { hollow: fill === getComputedStyle(document.body).backgroundColor, stroke: stroke !== fill, dashed: strokeDasharray !== 'none' };
@@ -54,7 +54,7 @@ test('a probe that dies and comes back is seen to, without a reload', async () =
 
   await point(page, 'F', 'B');
   await until('reason of the edge that is pointed at', 2000, () => look(page), ({ tip }) =>
-    /^frontend → backend · unreachable since \d\d:\d\d:\d\d · The host answers that nobody listens there\.\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/.test(tip));
+    /^frontend → backend · unreachable since \d\d:\d\d:\d\d · The host answers that nobody listens there; a policy that rejects may answer so, too\.$/.test(tip));
   await page.mouse.move(2, 2);
   await until('end of the reason', 2000, () => look(page), ({ tip }) => tip === '');
 

@@ -1,13 +1,15 @@
-//! Any text as manifests: read, evaluated, explained, printed and read again.
+//! Any text as manifests: read, evaluated, within and to the outside, explained, printed and read again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use star_netpol::{
     Cluster, Evaluator, Matrix,
-    edge::Destination,
+    destination::Destination,
     evaluator::{Endpoint, IpBlockPods, Options},
+    lint,
     manifest::parse,
-    policy::Policy,
+    outside,
+    policy::{Direction, Policy},
 };
 
 fuzz_target!(|text: &str| {
@@ -32,6 +34,14 @@ fuzz_target!(|text: &str| {
         assert!(pair.reach.possible.covers(&pair.reach.sure));
         evaluator.reasons(&pair, None);
     }
+    // Nobody outside escapes, and nothing changes where nothing did.
+    for (subject, direction) in (0..count).flat_map(|subject| Direction::ALL.map(|direction| (subject, direction))) {
+        let end = Endpoint::Workload(subject);
+        assert!(!outside::exposure(&evaluator, end, direction).is_empty());
+        let same = (&evaluator, Some(end));
+        assert!(outside::changes(same, same, direction).is_empty());
+    }
+    lint::findings(&evaluator);
     for service in &evaluator.cluster().services {
         let Ok(destination) = format!("http://{}.{}:80/", service.name, service.namespace).parse() else { continue };
         for source in 0..count {

@@ -9,6 +9,7 @@ mod measure;
 mod process;
 mod program;
 mod role;
+mod stop;
 mod table;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 use crate::lab::InLab;
 use crate::measure::Bench;
 use crate::role::Role;
+use crate::stop::Stops;
 
 #[derive(Parser)]
 #[command(name = "star-bench", args_conflicts_with_subcommands = true)]
@@ -32,6 +34,7 @@ struct Args {
 enum Command {
     #[command(flatten)]
     InLab(InLab),
+    Stop(Stops),
     #[command(flatten)]
     Role(Role),
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let ran = match command {
         None => bench.run(),
         Some(Command::InLab(in_lab)) => in_lab.run(),
+        Some(Command::Stop(stops)) => stops.run(),
         Some(Command::Role(role)) => role.run(),
     };
     if let Err(error) = &ran {

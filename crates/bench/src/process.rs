@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Runs until it is dropped.
 pub(crate) struct Process {
@@ -31,6 +32,10 @@ impl Process {
             let _ = stdin.write_all(input.as_bytes());
         }
         Ok(Self { child, name: name.to_owned() })
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        kill_process(Pid::from_child(&self.child), signal).with_context(|| self.name.clone())
     }
 
     /// # Errors

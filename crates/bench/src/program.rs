@@ -143,7 +143,12 @@ impl Server {
 
     /// Its whole answer, head and body.
     pub(crate) fn get(&self) -> anyhow::Result<String> {
-        get(self.address, self.path)
+        self.get_path(self.path)
+    }
+
+    /// Its whole answer to a GET of `path`.
+    pub(crate) fn get_path(&self, path: &str) -> anyhow::Result<String> {
+        get(self.address, path)
     }
 
     /// Waits until all that it polls was polled.

@@ -15,7 +15,7 @@ use clap::{Subcommand, ValueEnum};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub(crate) use fixture::address as fixture;
-pub(crate) use policies::Turn;
+pub(crate) use policies::{Turn, export};
 
 /// Between two checks of a target.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);

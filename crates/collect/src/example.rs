@@ -1,6 +1,7 @@
 //! Sample data, through the same roster as the real: what the page shows with `?example=true`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::graph::{Snapshot, render};
 use crate::peer::{Content, Listed, Report};
 use crate::resource::Entry;
 use crate::roster::Roster;
+use crate::statement::Statement;
 
 /// What `GET /responses/example` answers.
 pub(crate) fn responses_body() -> Bytes {
@@ -30,7 +32,8 @@ pub(crate) fn snapshot() -> Snapshot {
 }
 
 fn build() -> Snapshot {
-    let mut roster = Roster::new();
+    // Nobody waits for it.
+    let mut roster = Roster::new(Duration::MAX);
     let sample: ResponsesBody = serde_json::from_str(EXAMPLE).expect("the sample is valid: a test reads it");
     for (poller, (id, response)) in (1..).zip(sample.responses) {
         let url = format!("http://{}/status", id.to_lowercase());
@@ -46,8 +49,8 @@ fn build() -> Snapshot {
 fn report(poller: u64, response: Option<Response>) -> Report {
     let (outcome, content) = match response {
         None => {
-            let message = "this is sample data: nobody is there".to_owned();
-            (Err(Failure { reason: Reason::ConnectionRefused, message }), Content::Nothing)
+            let failure = Failure::new(Reason::ConnectionRefused, "this is sample data: nobody is there");
+            (Err(failure), Content::Nothing)
         }
         Some(response) => {
             let StatusBody { status } = serde_json::from_str(response.json.get()).expect("the sample holds statuses");
@@ -55,10 +58,11 @@ fn report(poller: u64, response: Option<Response>) -> Report {
                 let Target { url, id, observation, reachable: _ } = Arc::unwrap_or_clone(target);
                 (Arc::new(Listed::new(url, id)), observation)
             };
-            let targets = Ok(status.targets.into_iter().map(listed).collect());
+            let targets = status.targets.into_iter().map(listed).collect();
+            let status = Ok(Statement { targets, ..Statement::default() });
             let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Ok(Bytes::new()) };
-            (Ok(answer), Content::Fetched { response: Some(Arc::new(response)), targets })
+            (Ok(answer), Content::Fetched { response: Some(Arc::new(response)), status })
         }
     };
-    Report { poller, check: Check { phases: Phases::default(), outcome }, content }
+    Report { poller, check: Check { began: star_wire::now(), phases: Phases::default(), outcome }, content }
 }

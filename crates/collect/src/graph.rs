@@ -1,18 +1,21 @@
 //! Who reaches whom, as snapshots that share what did not change between them.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
 use star_wire::Timestamp;
-use star_wire::event::{EdgePatch, Event, NodePatch, Patch, Row as WireRow, RowEdge, Snapshot as WireSnapshot};
+use star_wire::event::{
+    EdgePatch, Event, NodeGap, NodePatch, Patch, Row as WireRow, RowEdge, Snapshot as WireSnapshot,
+};
+use star_wire::gap::Gap;
 use star_wire::graph::{Edge, Graph, Kind, Node};
 use star_wire::observation::{Observation, State};
 use star_wire::resource::{Resource, ResourcesBody};
 use star_wire::response::{Response, ResponsesBody};
 
 /// Everything that the collector knows at one moment.
+#[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) seq: u64,
     pub(crate) at: Timestamp,
@@ -21,16 +24,21 @@ pub(crate) struct Snapshot {
     /// One for each resource, in the order of `names`, which begins with the resources.
     pub(crate) rows: Vec<Arc<Row>>,
     pub(crate) responses: Vec<Option<Arc<Response>>>,
-    rendered: OnceLock<Bytes>,
+    /// Oldest first.
+    notes: Arc<[Note]>,
 }
 
-impl Clone for Snapshot {
-    /// Shares all but what was rendered from it.
-    fn clone(&self) -> Self {
-        let Self { seq, at, names, rows, responses, rendered: _ } = self;
-        let (names, rows, responses) = (Arc::clone(names), rows.clone(), responses.clone());
-        Self { seq: *seq, at: *at, names, rows, responses, rendered: OnceLock::new() }
-    }
+/// How many notes are remembered: whoever was told the state before them learns of them all.
+const NOTES: usize = 64;
+
+/// That nobody looked for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    /// The state that tells it first.
+    seq: u64,
+    /// The resource whose probe stood still; none if we did.
+    source: Option<Arc<str>>,
+    gap: Gap,
 }
 
 /// What names a node.
@@ -54,9 +62,49 @@ pub(crate) enum Difference {
     Patch(Patch),
 }
 
+/// How many changes of a node or an edge a patch tells.
+pub(crate) fn size(Patch { nodes, rows, edges, gaps, .. }: &Patch) -> usize {
+    let rows = rows.iter().map(|row| row.edges.len()).sum::<usize>();
+    nodes.len() + gaps.len() + rows + edges.iter().map(|row| row.changed.len()).sum::<usize>()
+}
+
 impl Snapshot {
     pub(crate) fn new(at: Timestamp) -> Self {
-        Self { seq: 0, at, names: Arc::default(), rows: Vec::new(), responses: Vec::new(), rendered: OnceLock::new() }
+        let (names, rows, responses, notes) = (Arc::default(), Vec::new(), Vec::new(), Arc::default());
+        Self { seq: 0, at, names, rows, responses, notes }
+    }
+
+    /// The state that follows `before`, with what was noted meanwhile.
+    pub(crate) fn follow(&mut self, before: &Self, at: Timestamp, gaps: Vec<(Option<Arc<str>>, Gap)>) {
+        (self.seq, self.at, self.notes) = (before.seq + 1, at, Arc::clone(&before.notes));
+        self.note(gaps);
+    }
+
+    fn note(&mut self, gaps: Vec<(Option<Arc<str>>, Gap)>) {
+        if gaps.is_empty() {
+            return;
+        }
+        let new = gaps.into_iter().map(|(source, gap)| Note { seq: self.seq, source, gap });
+        let notes: Vec<_> = self.notes.iter().cloned().chain(new).collect();
+        self.notes = notes[notes.len().saturating_sub(NOTES)..].into();
+    }
+
+    /// What was noted after the state `seq`; not of a resource that is gone.
+    fn gaps(&self, seq: Option<u64>) -> Vec<NodeGap> {
+        let new = self.notes.iter().filter(|note| seq.is_none_or(|seq| note.seq > seq));
+        let told = new.filter_map(|Note { seq: _, source, gap }| {
+            let source = match source {
+                None => None,
+                Some(id) => Some(self.place(id)?),
+            };
+            Some(NodeGap { source, gap: *gap })
+        });
+        told.collect()
+    }
+
+    /// The state of this number in which nothing is known.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { seq: self.seq, notes: Arc::clone(&self.notes), ..Self::new(self.at) }
     }
 
     /// The same, without what only the present is asked for.
@@ -84,14 +132,11 @@ impl Snapshot {
         ResourcesBody { resources: self.resources().map(resource).collect() }
     }
 
-    /// `GET /responses`, rendered once for each snapshot.
-    pub(crate) fn responses_body(&self) -> Bytes {
-        let render = || {
-            let ids = self.resources().map(|name| name.id.to_string());
-            let responses = ids.zip(self.responses.iter().map(|response| response.as_deref().cloned()));
-            render(&ResponsesBody { responses: responses.collect::<BTreeMap<_, _>>() })
-        };
-        self.rendered.get_or_init(render).clone()
+    /// `GET /responses`.
+    pub(crate) fn responses_body(&self) -> ResponsesBody {
+        let ids = self.resources().map(|name| name.id.to_string());
+        let responses = ids.zip(self.responses.iter().map(|response| response.as_deref().cloned()));
+        ResponsesBody { responses: responses.collect() }
     }
 
     fn node(&self, index: usize, name: &Name) -> Node {
@@ -112,7 +157,7 @@ impl Snapshot {
             row.edges.iter().map(|RowEdge { target, observation, expected, agreement, because }| Edge {
                 source: source.id.to_string(),
                 target: self.names[*target].id.to_string(),
-                observation: observation.clone(),
+                observation: Observation::clone(observation),
                 expected: *expected,
                 agreement: *agreement,
                 because: Arc::clone(because),
@@ -123,10 +168,52 @@ impl Snapshot {
 
     /// The first event of a stream.
     pub(crate) fn event(&self) -> Event {
+        Event::Snapshot(self.wire())
+    }
+
+    /// The same, as the stream and the journal have it.
+    pub(crate) fn wire(&self) -> WireSnapshot {
         let row = |(source, row): (usize, &Arc<Row>)| WireRow { source, edges: row.edges.iter().map(told).collect() };
         let rows = self.rows.iter().enumerate().filter(|(_, row)| !row.edges.is_empty()).map(row);
         let nodes = self.nodes().into_iter().map(|node| Node { observation: timeless(&node.observation), ..node });
-        Event::Snapshot(WireSnapshot { seq: self.seq, at: self.at, nodes: nodes.collect(), rows: rows.collect() })
+        let (nodes, rows, causes, gaps) = (nodes.collect(), rows.collect(), Vec::new(), self.gaps(None));
+        WireSnapshot { seq: self.seq, at: self.at, nodes, rows, causes, gaps }
+    }
+
+    /// The state that an event told; `None` if it contradicts itself.
+    pub(crate) fn from_wire(told: &WireSnapshot) -> Option<Self> {
+        let name = |node: &Node| Name { id: node.id.as_str().into(), url: node.url.as_str().into() };
+        let mut state = Self { seq: told.seq, names: told.nodes.iter().map(name).collect(), ..Self::new(told.at) };
+        let resources = told.nodes.iter().take_while(|node| node.kind == Kind::Resource);
+        let row = |node: &Node| Arc::new(Row { observation: node.observation.clone(), edges: Vec::new() });
+        state.rows = resources.map(row).collect();
+        let patch = Patch {
+            seq: told.seq,
+            prev: told.seq,
+            at: told.at,
+            nodes: Vec::new(),
+            rows: told.rows.clone(),
+            edges: Vec::new(),
+            causes: Vec::new(),
+            gaps: told.gaps.clone(),
+        };
+        state.admits(&patch).then(|| {
+            state.apply(&patch);
+            state
+        })
+    }
+
+    /// Whether `patch` applies to this state, and names no node or edge that is not there.
+    pub(crate) fn admits(&self, patch: &Patch) -> bool {
+        let row = |source: usize| self.rows.get(source);
+        let edge = |edge: &RowEdge| edge.target < self.names.len();
+        patch.prev == self.seq
+            && patch.nodes.iter().all(|change| row(change.node).is_some())
+            && patch.rows.iter().all(|change| row(change.source).is_some() && change.edges.iter().all(edge))
+            && patch.edges.iter().all(|change| {
+                let Some(row) = row(change.source) else { return false };
+                change.changed.iter().all(|(place, new)| *place < row.edges.len() && edge(new))
+            })
     }
 
     /// The event that tells those who know the state before of this one.
@@ -162,8 +249,8 @@ impl Snapshot {
                 edges.push(EdgePatch { source, changed });
             }
         }
-        let same = nodes.is_empty() && rows.is_empty() && edges.is_empty();
-        let (causes, gaps) = (Vec::new(), Vec::new());
+        let (causes, gaps) = (Vec::new(), self.gaps(Some(before.seq)));
+        let same = nodes.is_empty() && rows.is_empty() && edges.is_empty() && gaps.is_empty();
         let patch = Patch { seq: self.seq, prev: before.seq, at: self.at, nodes, rows, edges, causes, gaps };
         (!same).then_some(Difference::Patch(patch))
     }
@@ -171,6 +258,8 @@ impl Snapshot {
     /// Does to this state what `patch` tells.
     pub(crate) fn apply(&mut self, patch: &Patch) {
         (self.seq, self.at) = (patch.seq, patch.at);
+        let source = |gap: &NodeGap| gap.source.and_then(|node| self.names.get(node)).map(|name| Arc::clone(&name.id));
+        self.note(patch.gaps.iter().map(|gap| (source(gap), gap.gap)).collect());
         let mut change = |source: usize, change: &mut dyn FnMut(&mut Row)| {
             let Some(row) = self.rows.get_mut(source) else { return };
             let mut copy = Row { observation: row.observation.clone(), edges: row.edges.clone() };
@@ -193,21 +282,36 @@ impl Snapshot {
     }
 }
 
-/// Whether it is a transition. Another latency or another wording is not.
+/// Whether it is a transition. Another latency, address or wording is not, nor that it was checked again.
 fn differ(new: &Observation, old: &Observation) -> bool {
     !new.agrees(old) || new.since != old.since
 }
 
-/// Without the latency, which is not a transition.
+/// Without the latency, which nobody needs to know of a transition.
 fn timeless(observation: &Observation) -> Observation {
     Observation { latency_ms: None, ..observation.clone() }
 }
 
 fn told(edge: &RowEdge) -> RowEdge {
-    RowEdge { observation: timeless(&edge.observation), ..edge.clone() }
+    match edge.observation.latency_ms {
+        None => edge.clone(),
+        Some(_) => RowEdge { observation: Arc::new(timeless(&edge.observation)), ..edge.clone() },
+    }
 }
 
 /// JSON of one of our own bodies.
 pub(crate) fn render(body: &impl Serialize) -> Bytes {
     serde_json::to_vec(body).expect("our bodies have no keys but strings").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_costs_what_a_million_of_them_may() {
+        // In the row, among what was found, and what both share behind two counters.
+        let bytes = size_of::<RowEdge>() + size_of::<Arc<Observation>>() + 16 + size_of::<Observation>();
+        assert!(bytes <= 208, "{bytes}");
+    }
 }

@@ -1,9 +1,12 @@
 //! The collector's routes.
 
 pub(crate) mod admin;
+pub(crate) mod base_path;
 mod page;
+mod rendering;
 mod stream;
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,25 +14,28 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
+use star_daemon::serve::Limits;
 use star_wire::resource::{Resource, ResourceBody};
 use star_wire::response::ResponseBody;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use self::admin::Admin;
+use self::base_path::BasePath;
+use self::rendering::{Rendering, Representation, Step};
 use crate::collector::Command;
 use crate::example;
 use crate::graph::{Snapshot, render};
-use crate::resource::Entry;
+use crate::resource::{Entry, Misfit};
 
 /// An id and a URL are far shorter.
 const MAX_BODY: usize = 64 * 1024;
@@ -37,19 +43,52 @@ const MAX_BODY: usize = 64 * 1024;
 /// How long the body of a request may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Each costs little while nothing changes, but all of them are written to when something does.
+/// How many event streams there are at most, or half as many as connections, if that is less. Each costs little while nothing
+/// changes, but all of them are written to when something does.
 const MAX_STREAMS: usize = 512;
 
+const JSON: &str = "application/json; charset=utf-8";
+
 #[derive(Clone)]
-struct App {
-    latest: watch::Receiver<Arc<Snapshot>>,
-    /// Never changes; kept as a channel so that a stream of it is a stream like any other.
-    example: watch::Sender<Arc<Snapshot>>,
+struct App(Arc<Shared>);
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What all requests share.
+struct Shared {
+    real: View,
+    example: View,
+    /// Says nothing, but a stream lasts only as long as who could.
+    _example: watch::Sender<Arc<Snapshot>>,
+    responses: Rendering,
+    history: Rendering,
     commands: mpsc::Sender<Command>,
     streams: Arc<Semaphore>,
     rendering: Arc<Semaphore>,
-    admin_token_file: Option<Arc<PathBuf>>,
+    admin_token_file: Option<PathBuf>,
     shutdown: CancellationToken,
+}
+
+/// A graph that is looked at: the real one, or the sample.
+struct View {
+    latest: watch::Receiver<Arc<Snapshot>>,
+    graph: Rendering,
+    /// What a stream begins with.
+    opening: Rendering,
+    /// How it goes on.
+    step: Step,
+}
+
+impl View {
+    fn of(latest: watch::Receiver<Arc<Snapshot>>) -> Self {
+        Self { latest, graph: Rendering::default(), opening: Rendering::default(), step: Step::default() }
+    }
 }
 
 /// All routes.
@@ -57,13 +96,26 @@ pub(crate) fn router(
     latest: watch::Receiver<Arc<Snapshot>>,
     commands: mpsc::Sender<Command>,
     admin_token_file: Option<PathBuf>,
+    base_path: Option<BasePath>,
+    limits: &Limits,
     shutdown: CancellationToken,
 ) -> Router {
-    let (example, _) = watch::channel(Arc::new(example::snapshot()));
-    let (streams, rendering) = (Arc::new(Semaphore::new(MAX_STREAMS)), Arc::new(Semaphore::new(1)));
-    let admin_token_file = admin_token_file.map(Arc::new);
+    // Never changes; kept as a channel so that a stream of it is a stream like any other.
+    let (sender, example) = watch::channel(Arc::new(example::snapshot()));
+    let shared = Shared {
+        real: View::of(latest),
+        example: View::of(example),
+        _example: sender,
+        responses: Rendering::default(),
+        history: Rendering::default(),
+        commands,
+        streams: Arc::new(Semaphore::new((limits.connections / 2).clamp(1, MAX_STREAMS))),
+        rendering: Arc::new(Semaphore::new(1)),
+        admin_token_file,
+        shutdown,
+    };
     let nosniff = HeaderValue::from_static("nosniff");
-    Router::new()
+    let router = Router::new()
         .route("/resources", get(resources).post(put))
         .route("/resources/{id}", get(resource).delete(delete))
         .layer(admin::same_origin())
@@ -74,9 +126,12 @@ pub(crate) fn router(
         .route("/api/v1/graph/events", get(stream::events))
         .route("/api/v1/history", get(history))
         .merge(page::router())
-        .layer(CompressionLayer::new())
         .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
-        .with_state(App { latest, example, commands, streams, rendering, admin_token_file, shutdown })
+        .with_state(App(Arc::new(shared)));
+    match base_path {
+        None => router,
+        Some(path) => path.wrap(router),
+    }
 }
 
 /// `?example=true` asks for the sample data instead of the real.
@@ -86,20 +141,13 @@ struct Source {
     example: bool,
 }
 
-impl App {
+impl Shared {
     fn latest(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.latest.borrow())
+        Arc::clone(&self.real.latest.borrow())
     }
 
-    fn source(&self, source: &Source) -> watch::Receiver<Arc<Snapshot>> {
-        if source.example { self.example.subscribe() } else { self.latest.clone() }
-    }
-
-    /// Renders what may be large, apart from the threads that checks and other requests need, one at a time.
-    async fn render(&self, body: impl FnOnce() -> Bytes + Send + 'static) -> Result<Response, Problem> {
-        let _turn = self.rendering.acquire().await.map_err(|_| Problem::ShuttingDown)?;
-        let body = tokio::task::spawn_blocking(body).await.map_err(|_| Problem::ShuttingDown)?;
-        Ok(json(body))
+    fn view(&self, source: &Source) -> &View {
+        if source.example { &self.example } else { &self.real }
     }
 
     /// What the collector answers to a command; it is gone only when the process ends.
@@ -122,8 +170,8 @@ enum Problem {
     #[error("the body did not come within {} s", BODY_TIMEOUT.as_secs())]
     Slow,
     #[error(transparent)]
-    Full(#[from] crate::collector::Full),
-    #[error("there are {MAX_STREAMS} event streams already; close one, or ask /api/v1/graph")]
+    Refused(#[from] crate::collector::Refused),
+    #[error("there are as many event streams as there may be; close one, or ask /api/v1/graph")]
     TooManyStreams,
     #[error("shutting down")]
     ShuttingDown,
@@ -136,16 +184,15 @@ impl IntoResponse for Problem {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
-            Self::Full(_) | Self::TooManyStreams | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) | Self::TooManyStreams | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, format!("{self}\n")).into_response()
     }
 }
 
+/// A short body, made for one.
 fn json(body: Bytes) -> Response {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-    const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-    ([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_CACHE)], body).into_response()
+    ([(CONTENT_TYPE, JSON), (CACHE_CONTROL, "no-cache")], body).into_response()
 }
 
 async fn resources(State(app): State<App>) -> Response {
@@ -167,7 +214,7 @@ async fn put(_: Admin, State(app): State<App>, request: Request) -> Result<Respo
         Err(error) => return Err(Problem::Invalid(format!("the body could not be read: {error}"))),
     };
     let invalid = |error: &dyn std::error::Error| Problem::Invalid(error.to_string());
-    let resource: Resource = serde_json::from_slice(&body).map_err(|error| invalid(&error))?;
+    let resource: Resource = serde_json::from_slice(&body).map_err(|error| invalid(&Misfit(error)))?;
     let entry = Entry::try_from(resource).map_err(|error| invalid(&error))?;
     let resource = Resource::from(&entry);
     app.command(|done| Command::Put(entry, done)).await??;
@@ -175,29 +222,41 @@ async fn put(_: Admin, State(app): State<App>, request: Request) -> Result<Respo
 }
 
 async fn delete(_: Admin, State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    match app.command(|done| Command::Delete(id.clone(), done)).await? {
+    match app.command(|done| Command::Delete(id.clone(), done)).await?? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::UnknownId(id)),
     }
 }
 
-async fn responses(State(app): State<App>) -> Response {
-    json(app.latest().responses_body())
+async fn responses(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let prepare =
+        async |snapshot: Arc<Snapshot>| Ok(move || Representation::new(JSON, render(&snapshot.responses_body())));
+    let rendered = app.responses.newest(&app.real.latest, &app.rendering, prepare).await?;
+    rendered.body.answer(&headers).await
 }
 
 async fn response(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
     let snapshot = app.latest();
     let place = snapshot.place(&id).ok_or_else(|| Problem::UnknownId(id.clone()))?;
-    let response = snapshot.responses[place].as_deref().cloned();
-    Ok(json(render(&ResponseBody { response: [(id, response)].into() })))
+    let response = snapshot.responses[place].clone();
+    let turn = Arc::clone(&app.rendering).acquire_owned().await.map_err(|_| Problem::ShuttingDown)?;
+    let rendering = spawn_blocking(move || {
+        let _turn = turn;
+        render(&ResponseBody { response: [(id, response.as_deref().cloned())].into() })
+    });
+    Ok(json(rendering.await.map_err(|_| Problem::ShuttingDown)?))
 }
 
-async fn graph(State(app): State<App>, Query(source): Query<Source>) -> Result<Response, Problem> {
-    let snapshot = Arc::clone(&app.source(&source).borrow());
-    app.render(move || render(&snapshot.graph())).await
+async fn graph(State(app): State<App>, Query(source): Query<Source>, headers: HeaderMap) -> Result<Response, Problem> {
+    let view = app.view(&source);
+    let prepare = async |snapshot: Arc<Snapshot>| Ok(move || Representation::new(JSON, render(&snapshot.graph())));
+    view.graph.newest(&view.latest, &app.rendering, prepare).await?.body.answer(&headers).await
 }
 
-async fn history(State(app): State<App>) -> Result<Response, Problem> {
-    let history = app.command(Command::History).await?;
-    app.render(move || render(&history.body())).await
+async fn history(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let prepare = async |_| {
+        let history = app.command(Command::History).await?;
+        Ok(move || Representation::new(JSON, render(&history.body())))
+    };
+    app.history.newest(&app.real.latest, &app.rendering, prepare).await?.body.answer(&headers).await
 }

@@ -1,6 +1,7 @@
 //! One poller for each resource: fetches its status, held by the peer until there is news where the peer can.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use star_daemon::check::{Answer, Ask, Check, Checker, Failure};
 use star_daemon::poll::{Next, Subject};
-use star_daemon::target::TargetUrl;
-use star_wire::observation::{Observation, Reason};
+use star_daemon::target::{MAX_URL, TargetUrl};
+use star_daemon::text::plain;
+use star_wire::observation::Reason;
 use star_wire::response::Response;
-use star_wire::status::{StatusBody, Target};
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
+
+use crate::statement::{self, Statement};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -24,16 +27,13 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 const WAIT: Duration = Duration::from_secs(1);
 
 /// A status of 10,000 targets with their reasons is 3 MB.
-const MAX_BODY: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// As many as a probe takes.
-const MAX_TARGETS: usize = 10_000;
-
-/// A URL, an id or a message that is longer would be kept with each transition, and sent to each page.
-const MAX_TEXT: usize = 2048;
+/// How much is told of why a body is no status: the advice behind it has room, too.
+const MAX_CAUSE: usize = 300;
 
 /// How often the whole status is fetched although nothing changed in it: for the latencies.
-const SAMPLE_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 
 /// What a fetch gave.
 pub(crate) struct Report {
@@ -49,13 +49,14 @@ pub(crate) enum Content {
     Nothing,
     /// The same as the last time.
     Unchanged,
-    /// A body: the response, if it is JSON; and the targets, if it is a status.
-    Fetched { response: Option<Arc<Response>>, targets: Result<Vec<(Arc<Listed>, Observation)>, Failure> },
+    /// A body: the response, if it is JSON; and what it says, if it is a status.
+    Fetched { response: Option<Arc<Response>>, status: Result<Statement, Failure> },
 }
 
 /// A target as probes list it.
 #[derive(Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Listed {
+    /// Its URL, as it can be shown.
     pub(crate) url: String,
     pub(crate) id: Option<String>,
     /// Its URL in normal form, for comparison: two that mean the same are the same. What is not a URL stays as it is.
@@ -64,8 +65,10 @@ pub(crate) struct Listed {
 
 impl Listed {
     pub(crate) fn new(url: String, id: Option<String>) -> Self {
-        let key = match TargetUrl::parse(&url) {
-            Ok(url) => Arc::clone(url.normal()),
+        let parsed = TargetUrl::parse(&url);
+        let url = plain(url, MAX_URL);
+        let key = match parsed {
+            Ok(parsed) => Arc::clone(parsed.normal()),
             Err(_) if url.contains("://") => url.as_str().into(),
             Err(_) => format!("http://{url}").into(),
         };
@@ -106,6 +109,8 @@ pub(crate) struct Peer {
     sampled: Instant,
     /// Shared by all pollers; locked for as long as it takes to read one list.
     directory: Arc<Mutex<Directory>>,
+    /// How long a body may be now: what there is room for is shared by all.
+    body_limit: Arc<AtomicUsize>,
 }
 
 impl Peer {
@@ -116,8 +121,9 @@ impl Peer {
         checker: Arc<Checker>,
         reports: Sender<Report>,
         directory: Arc<Mutex<Directory>>,
+        body_limit: Arc<AtomicUsize>,
     ) -> Self {
-        Self { poller, url, timeout, checker, reports, etag: None, sampled: Instant::now(), directory }
+        Self { poller, url, timeout, checker, reports, etag: None, sampled: Instant::now(), directory, body_limit }
     }
 
     fn ask(&self) -> Ask {
@@ -128,7 +134,7 @@ impl Peer {
             headers.push((IF_NONE_MATCH, etag.clone()));
             wait = WAIT;
         }
-        Ask { timeout: self.timeout, wait, headers, body_limit: Some(MAX_BODY) }
+        Ask { timeout: self.timeout, wait, headers, body_limit: Some(self.body_limit.load(Ordering::Relaxed)) }
     }
 
     fn content(&mut self, answer: &Answer) -> Content {
@@ -138,42 +144,23 @@ impl Peer {
         self.sampled = Instant::now();
         let body = match &answer.body {
             Ok(body) => body,
-            Err(failure) => return Content::Fetched { response: None, targets: Err(failure.clone()) },
+            Err(failure) => return Content::Fetched { response: None, status: Err(failure.clone()) },
         };
         let json = serde_json::from_slice::<Box<RawValue>>(body).ok().map(Arc::from);
         let (status_code, url) = (answer.status.as_u16(), self.url.as_str().to_owned());
         let response = json.map(|json| Arc::new(Response { json, status_code, url }));
-        Content::Fetched { response, targets: self.targets(answer.status, body) }
+        Content::Fetched { response, status: self.statement(answer.status, body) }
     }
 
-    fn targets(&self, code: StatusCode, body: &Bytes) -> Result<Vec<(Arc<Listed>, Observation)>, Failure> {
-        let invalid = |message: String| Failure { reason: Reason::InvalidResponse, message };
-        let StatusBody { status } = serde_json::from_slice(body).map_err(|error| {
-            invalid(format!(
-                "it answers HTTP {code}, but with no probe's status ({error}); does the URL end in /status?"
-            ))
-        })?;
-        let count = status.targets.len();
-        let texts = |target: &Target| {
-            let message = target.observation.message.as_ref().map_or(0, |message| message.len());
-            target.url.len().max(target.id.as_ref().map_or(0, String::len)).max(message)
-        };
-        if let Some(target) = status.targets.iter().find(|target| texts(target) > MAX_TEXT) {
-            let start: String = target.url.chars().take(80).collect();
-            return Err(invalid(format!("its status holds more than {MAX_TEXT} bytes of text about {start}")));
-        }
-        if count > MAX_TARGETS {
-            return Err(invalid(format!("its status lists {count} targets; at most {MAX_TARGETS} can be shown")));
-        }
+    fn statement(&self, code: StatusCode, body: &Bytes) -> Result<Statement, Failure> {
         let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
-        let targets = status.targets.into_iter().map(|target| {
-            let Target { url, id, observation, reachable: _ } = Arc::unwrap_or_clone(target);
-            (directory.find(url, id), observation)
-        });
-        // Anew: the vector that was parsed into is longer, and its elements were larger.
-        let mut listed = Vec::with_capacity(count);
-        listed.extend(targets);
-        Ok(listed)
+        statement::read(body, star_wire::now(), |url, id| directory.find(url, id)).map_err(|error| {
+            // Its cause may quote all that came.
+            let cause = plain(error, MAX_CAUSE);
+            let message =
+                format!("it answers HTTP {code}, but with no probe's status ({cause}); does the URL end in /status?");
+            Failure::new(Reason::InvalidResponse, message)
+        })
     }
 }
 
@@ -183,7 +170,7 @@ impl Subject for Peer {
             self.etag = None;
         }
         let check = self.checker.check(&self.url, &self.ask()).await;
-        tracing::debug!(url = %self.url, outcome = ?check.outcome.as_ref().map(|answer| answer.status), "fetched");
+        tracing::debug!(url = self.url.as_str(), outcome = ?check.outcome.as_ref().map(|answer| answer.status), "fetched");
         let (content, held) = match &check.outcome {
             Err(_) => (Content::Nothing, None),
             Ok(answer) => {
@@ -192,7 +179,7 @@ impl Subject for Peer {
                 (content, held.then(|| answer.headers.get(ETAG).cloned()))
             }
         };
-        let usable = !matches!(&content, Content::Fetched { targets: Err(_), .. });
+        let usable = !matches!(&content, Content::Fetched { status: Err(_), .. });
         let next = if held.is_some() && usable { Next::Soon } else { Next::Slot };
         self.etag = held.flatten().filter(|_| usable);
         // The collector ends only with the process, or aborts this poller.
@@ -201,9 +188,34 @@ impl Subject for Peer {
     }
 }
 
+/// Reads a peer's body as a poll does; for a fuzz target.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn read_status(body: Bytes) {
+    use star_daemon::check::{Guard, Resolver};
+    let checker = Arc::new(Checker::new(Resolver::from_servers(&[], &[], 1), Guard::Open));
+    let url = TargetUrl::parse("http://a/status").expect("it is one");
+    let (reports, _) = tokio::sync::mpsc::channel(1);
+    let mut peer = Peer::new(0, url, Duration::ZERO, checker, reports, Arc::default());
+    let answer = Answer { status: StatusCode::OK, headers: Default::default(), body: Ok(body) };
+    peer.content(&answer);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dot_at_the_end_of_a_host_is_no_other_target() {
+        for (url, normal) in [
+            ("http://localhost.:7001/t", "http://localhost:7001/t"),
+            ("b.stars.", "http://b.stars/"),
+            ("http://a/b.", "http://a/b."),
+            ("http://[::1]/", "http://[::1]/"),
+        ] {
+            assert_eq!(&*Listed::new(url.to_owned(), None).key, normal);
+        }
+    }
 
     #[test]
     fn what_many_list_is_kept_once_and_what_nobody_lists_any_more_is_not() {

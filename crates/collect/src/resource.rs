@@ -1,17 +1,18 @@
 //! What the collector fetches, checked before it is accepted.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, fs};
 
 use star_daemon::target::{TargetUrl, TargetUrlError};
+use star_daemon::text::{is_invisible, plain};
 use star_wire::resource::Resource;
 
 /// More are refused rather than fetched late.
 pub(crate) const MAX_RESOURCES: usize = 10_000;
 
 /// A DNS name's length: enough for every Kubernetes name with its namespace.
-const MAX_ID: usize = 253;
+pub(crate) const MAX_ID: usize = 253;
 
 /// A resource that can be fetched.
 #[derive(Clone, Debug)]
@@ -36,8 +37,8 @@ pub enum Invalid {
     #[error("the id `{0}` is taken by /responses/example; choose another")]
     ReservedId(String),
     /// A target that is not a resource is named by its URL.
-    #[error("the id `{0}` reads as a URL, as those of targets that are not resources do; choose another")]
-    UrlId(String),
+    #[error("the id reads as a URL, as those of targets that are not resources do; choose another")]
+    UrlId,
     /// Its URL cannot be checked.
     #[error(transparent)]
     Url(#[from] TargetUrlError),
@@ -49,11 +50,35 @@ pub(crate) enum FileError {
     #[error("cannot be read; name a file that can")]
     Unreadable(#[source] std::io::Error),
     #[error("is not a JSON array of {{\"id\":…,\"url\":…}}")]
-    Json(#[source] serde_json::Error),
-    #[error("resource {number}, `{id}`")]
+    Json(#[source] Misfit),
+    #[error("resource {number}{}", name(.id))]
     Resource { number: usize, id: String, source: Invalid },
     #[error("holds {0} resources; give at most {MAX_RESOURCES}")]
     TooMany(usize),
+}
+
+/// An id behind a number; one that is a URL by mistake may hold a password.
+fn name(id: &str) -> String {
+    if id.contains('@') { String::new() } else { format!(", `{id}`") }
+}
+
+/// Why JSON is not what it should be: where, and what stands there, unless that may be a URL's user and password.
+#[derive(Debug)]
+pub(crate) struct Misfit(pub(crate) serde_json::Error);
+
+// The parser's error is no source of it: that would be said, too.
+impl std::error::Error for Misfit {}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        match error.to_string() {
+            text if text.contains('@') => {
+                write!(f, "a text that does not belong there at line {} column {}", error.line(), error.column())
+            }
+            text => f.write_str(&text),
+        }
+    }
 }
 
 impl TryFrom<Resource> for Entry {
@@ -67,24 +92,16 @@ impl TryFrom<Resource> for Entry {
             return Err(Invalid::LongId(id.len()));
         }
         if id.chars().any(is_invisible) || id.trim() != id {
-            return Err(Invalid::UnreadableId(id.escape_default().to_string()));
+            return Err(Invalid::UnreadableId(plain(&id, MAX_ID)));
         }
         if id == "example" {
             return Err(Invalid::ReservedId(id));
         }
         if id.contains("://") {
-            return Err(Invalid::UrlId(id));
+            return Err(Invalid::UrlId);
         }
         Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
     }
-}
-
-/// Whether a reader cannot see the character: a control, a separator of lines, or one of those without a width, which
-/// also turn the text around them (Unicode's Cc, Zl, Zp, and Cf as far as it is invisible).
-fn is_invisible(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 impl From<&Entry> for Resource {
@@ -93,15 +110,22 @@ impl From<&Entry> for Resource {
     }
 }
 
+/// The same as [`read`], for a file that is followed.
+pub(crate) fn read_again(path: &Path) -> Result<Vec<Entry>, String> {
+    read(path).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+}
+
 /// Reads a file of resources. Of two with one id the later counts, as with POST.
 pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
     let text = fs::read(path).map_err(FileError::Unreadable)?;
-    let resources: Vec<Resource> = serde_json::from_slice(&text).map_err(FileError::Json)?;
+    // Editors on Windows put a byte-order mark there.
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
+    let resources: Vec<Resource> = serde_json::from_slice(text).map_err(|error| FileError::Json(Misfit(error)))?;
     if resources.len() > MAX_RESOURCES {
         return Err(FileError::TooMany(resources.len()));
     }
     let entries = resources.into_iter().enumerate().map(|(index, resource)| {
-        let id = resource.id.clone();
+        let id = plain(&resource.id, MAX_ID);
         Entry::try_from(resource).map_err(|source| FileError::Resource { number: index + 1, id, source })
     });
     entries.collect()
@@ -136,6 +160,11 @@ mod tests {
             ("example", "http://a/", "/responses/example; choose"),
             ("http://a", "http://a/", "reads as a URL"),
             ("a", "ftp://a/", "http or https"),
+            ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "`http://a/\\n2026"),
+            ("a", "\nhttp://a/", "`\\nhttp://a/` has control"),
+            ("a", "http://a/\u{1b}[2J", "control or invisible"),
+            ("a", "http://a/\u{202e}gpj", "`http://a/\\u{202e}gpj` has"),
+            ("a", &format!("http://a/{}", "x".repeat(2048)), "2057 bytes long; give at most 2048"),
         ] {
             let error = entry(id, url).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -2,21 +2,30 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
+use star_daemon::check::Failure;
+use star_daemon::text::plain;
+use star_daemon::verdict::{Judge, Verdict};
 use star_wire::Timestamp;
 use star_wire::event::RowEdge;
-use star_wire::observation::{Observation, State};
+use star_wire::gap::Gap;
+use star_wire::observation::{Kept, Observation, Reason, State};
 use star_wire::response::Response;
 
 use crate::graph::{Name, Row, Snapshot};
-use crate::peer::{Content, Listed, Report};
+use crate::peer::{Content, Listed, Report, SAMPLE_EVERY};
 use crate::resource::Entry;
+use crate::statement::Statement;
 
 /// All resources, and the state that they make.
 pub(crate) struct Roster {
     /// Sorted by id, as the rows of a snapshot are.
     members: Vec<Member>,
     state: Snapshot,
+    judge: Judge,
+    /// When nobody looked, not yet shown: which resource's probe, or we.
+    notes: Vec<(Option<Arc<str>>, Gap)>,
 }
 
 /// What a report changed.
@@ -31,9 +40,20 @@ pub(crate) enum Change {
 }
 
 impl Roster {
-    /// No resources.
-    pub(crate) fn new() -> Self {
-        Self { members: Vec::new(), state: Snapshot::new(star_wire::now()) }
+    /// No resources; any will be fetched once in `interval`.
+    pub(crate) fn new(interval: Duration) -> Self {
+        let (state, judge) = (Snapshot::new(star_wire::now()), Judge::new(interval));
+        Self { members: Vec::new(), state, judge, notes: Vec::new() }
+    }
+
+    /// Notes when nobody looked.
+    pub(crate) fn note(&mut self, gaps: impl IntoIterator<Item = (Option<Arc<str>>, Gap)>) {
+        self.notes.extend(gaps);
+    }
+
+    /// What was noted since this was asked for last.
+    pub(crate) fn take_notes(&mut self) -> Vec<(Option<Arc<str>>, Gap)> {
+        std::mem::take(&mut self.notes)
     }
 
     /// The state, not numbered.
@@ -43,6 +63,11 @@ impl Roster {
 
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// The ids of all.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Arc<str>> {
+        self.members.iter().map(|member| Arc::clone(&member.entry.id))
     }
 
     /// The resource `id`.
@@ -79,7 +104,8 @@ impl Roster {
             return Change::Nothing;
         };
         let member = &mut self.members[place];
-        let change = member.take(report);
+        let (change, gaps) = member.take(report, &mut self.judge);
+        self.notes.extend(gaps.into_iter().map(|gap| (Some(Arc::clone(&member.entry.id)), gap)));
         if change == Change::Row {
             self.state.rows[place] = Arc::new(member.row());
             self.state.responses[place].clone_from(&member.response);
@@ -145,12 +171,17 @@ struct Member {
     /// Numbers its poller.
     poller: u64,
     observation: Observation,
+    verdict: Verdict,
     response: Option<Arc<Response>>,
     /// What its last status listed, and since when each target is as it is.
     listed: Vec<Arc<Listed>>,
-    found: Vec<Observation>,
+    found: Vec<Arc<Observation>>,
     /// Whether that still holds: not when the resource could not be asked the last time.
     known: bool,
+    /// When it answered last.
+    heard: Timestamp,
+    /// When its probe stood still, as it told last, by its clock; none before it told anything.
+    gaps: Option<Vec<Gap>>,
     /// For each edge, its place in `listed`, and the node that it leads to.
     links: Vec<(usize, usize)>,
 }
@@ -158,56 +189,94 @@ struct Member {
 impl Member {
     fn new(entry: Entry, poller: u64) -> Self {
         let (observation, response, listed, found) = (Observation::default(), None, Vec::new(), Vec::new());
-        Self { entry, poller, observation, response, listed, found, known: false, links: Vec::new() }
+        let (verdict, heard, gaps, links) = (Verdict::default(), star_wire::now(), None, Vec::new());
+        Self { entry, poller, observation, verdict, response, listed, found, known: false, heard, gaps, links }
     }
 
-    fn take(&mut self, Report { poller: _, check, content }: Report) -> Change {
-        let before = std::mem::take(&mut self.observation);
-        let was_known = self.known;
-        let mut observation = check.observation();
+    /// Takes a report. Says what it changed, and when the probe stood still.
+    fn take(&mut self, Report { poller: _, check, content }: Report, judge: &mut Judge) -> (Change, Vec<Gap>) {
+        let mut found = check.observation();
         // How long the peer took to answer says nothing, when it was asked to take its time.
-        observation.latency_ms = None;
+        found.latency_ms = None;
+        match &content {
+            Content::Fetched { status: Err(failure), .. } => {
+                (found.reason, found.message) = (Some(failure.reason), Some(failure.message.as_str().into()));
+            }
+            Content::Fetched { status: Ok(Statement { flaws, twice, .. }), .. } => {
+                if let Some(sentence) = flaws.sentence() {
+                    let failure = Failure::new(Reason::InvalidResponse, sentence);
+                    (found.reason, found.message) = (Some(failure.reason), Some(failure.message.into()));
+                } else if let Some(listed) = twice {
+                    let url = plain(&listed.url, MAX_QUOTE);
+                    found.message = Some(format!("it lists {url} more than once; the first counts").into());
+                }
+            }
+            Content::Nothing | Content::Unchanged => {}
+        }
+        let Some(mut observation) = judge.judge(&mut self.verdict, found) else { return (Change::Nothing, Vec::new()) };
+        let now = star_wire::now();
+        let before = std::mem::take(&mut self.observation);
+        let (was_known, mut gaps) = (self.known, Vec::new());
         let change = match content {
-            Content::Unchanged => {
+            Content::Unchanged if observation.state == State::Reachable => {
                 // "Not modified" is said of the answer that came before.
-                observation.status_code = before.status_code;
+                let Observation { status_code, reason, message, .. } = &before;
+                observation =
+                    Observation { status_code: *status_code, reason: *reason, message: message.clone(), ..observation };
+                self.heard = now;
                 Change::Nothing
             }
-            Content::Nothing => {
+            Content::Fetched { response, status } if observation.state == State::Reachable => {
+                (self.response, self.known) = (response, status.is_ok());
+                match status {
+                    Ok(Statement { targets, gaps: told, .. }) => {
+                        gaps = self.note(told, now);
+                        self.heard = now;
+                        self.list(targets, was_known, now)
+                    }
+                    Err(_) => Change::Row,
+                }
+            }
+            _ => {
                 (self.response, self.known) = (None, false);
                 Change::Nothing
             }
-            Content::Fetched { response, targets } => {
-                (self.response, self.known) = (response, targets.is_ok());
-                match targets {
-                    Ok(listed) => self.list(listed),
-                    Err(failure) => {
-                        observation.reason = Some(failure.reason);
-                        observation.message = Some(failure.message.into());
-                        Change::Row
-                    }
-                }
-            }
         };
-        let observation = observation.after(Some(&before), star_wire::now());
+        let observation = observation.after(Some(&before), now);
         if observation.since != before.since {
             let (id, reason) = (&self.entry.id, observation.reason.map(tracing::field::display));
             let why = observation.message.as_deref();
             match observation.state {
                 State::Reachable => tracing::info!(%id, reason, why, "resource reachable"),
+                State::Unknown => tracing::info!(%id, reason, why, "resource not known"),
                 _ => tracing::info!(%id, reason, why, "resource unreachable"),
             }
         }
-        let changed = observation != before || self.known != was_known;
-        self.observation = observation;
-        change.max(if changed { Change::Row } else { Change::Nothing })
+        let same = observation.agrees(&before) && observation.since == before.since;
+        // That it was checked again is sampled, as latencies are: else each check would make a row of its own.
+        let fresh =
+            before.checked_at.is_some_and(|at| now.duration_since(at) < SAMPLE_EVERY.try_into().unwrap_or_default());
+        self.observation = if same && fresh { before } else { observation };
+        let changed = !(same && fresh) || self.known != was_known || !gaps.is_empty();
+        (change.max(if changed { Change::Row } else { Change::Nothing }), gaps)
     }
 
-    fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>) -> Change {
-        let now = star_wire::now();
+    /// Which of the gaps that the probe tells are new, and when they were by our clock.
+    fn note(&mut self, told: Vec<Gap>, now: Timestamp) -> Vec<Gap> {
+        let Some(known) = self.gaps.replace(told.clone()) else { return Vec::new() };
+        let new = told.into_iter().filter(|gap| !known.contains(gap));
+        // A gap is told as soon as it is over: if it seems to have ended at another time, the probe's clock is another.
+        let ours = new.map(|gap| match gap.until + SOON < self.heard || gap.until > now {
+            false => gap,
+            true => Gap { from: now - gap.until.duration_since(gap.from), until: now },
+        });
+        ours.collect()
+    }
+
+    fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>, was_known: bool, now: Timestamp) -> Change {
         if told.iter().map(|(listed, _)| listed).eq(&self.listed) {
             for (found, (_, told)) in self.found.iter_mut().zip(told) {
-                *found = settle(told, Some(found), now);
+                *found = Arc::new(settle(told, Some(found), was_known, now));
             }
             return Change::Row;
         }
@@ -215,8 +284,8 @@ impl Member {
         (self.listed, self.found) = told
             .into_iter()
             .map(|(listed, told)| {
-                let found = settle(told, before.get(&listed), now);
-                (listed, found)
+                let found = settle(told, before.get(&listed).map(|before| &**before), was_known, now);
+                (listed, Arc::new(found))
             })
             .unzip();
         // They lead to the old list. A further report may come before the links are made anew.
@@ -226,22 +295,34 @@ impl Member {
 
     /// The row that shows it.
     fn row(&self) -> Row {
+        let unknown = Observation { state: State::Unknown, since: self.observation.since, ..Observation::default() };
+        let unknown = (!self.known).then(|| Arc::new(unknown));
         let edge = |&(index, target): &(usize, usize)| {
-            let observation = match self.known {
-                true => self.found[index].clone(),
-                false => Observation { state: State::Unknown, since: self.observation.since, ..Observation::default() },
-            };
+            let observation = Arc::clone(unknown.as_ref().unwrap_or(&self.found[index]));
             RowEdge { target, observation, expected: None, agreement: None, because: Arc::default() }
         };
         Row { observation: self.observation.clone(), edges: self.links.iter().map(edge).collect() }
     }
 }
 
-/// Since when a target is as its probe says: as the probe knows, or else as we saw.
-fn settle(told: Observation, before: Option<&Observation>, now: Timestamp) -> Observation {
-    let since = told.since.map(|since| since.min(now));
-    let seen = told.after(before, now);
-    Observation { since: since.or(seen.since), ..seen }
+/// Within this time of its end a gap is told: a probe that goes on may answer before it knows that it stood still.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How much of a URL is quoted in a sentence about it.
+const MAX_QUOTE: usize = 80;
+
+/// Since when a target is as its probe says: as the probe told when it became so, or else as we saw. A clock of the
+/// probe's that is wrong, or is set, changes nothing afterwards.
+fn settle(told: Observation, before: Option<&Observation>, was_known: bool, now: Timestamp) -> Observation {
+    let same = before.filter(|before| (before.state, before.reason) == (told.state, told.reason));
+    // What was not looked at meanwhile may have changed twice.
+    let kept_on = same.filter(|_| was_known || told.since.is_none()).and_then(|before| before.since);
+    let since = kept_on.or(told.since.map(|since| since.min(now))).or(Some(now));
+    let kept = told.kept.map(|kept| {
+        let known = before.and_then(|before| before.kept).filter(|known| known.state == kept.state);
+        known.unwrap_or(Kept { since: kept.since.min(now), ..kept })
+    });
+    Observation { since, kept, ..told }
 }
 
 #[cfg(test)]

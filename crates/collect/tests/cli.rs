@@ -54,7 +54,12 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
         Some(r#"[{"id":"A","url":"b"},{"id":"","url":"b"}]"#),
         &["resource 2", "the id is empty; name"],
     );
-    resources("url.json", Some(r#"[{"id":"A","url":"ftp://b/"}]"#), &["resource 1, `A`", "`ftp://b/`", "give an http"]);
+    resources("url.json", Some(r#"[{"id":"A","url":"ftp://b/"}]"#), &["resource 1, `A`", "give an http"]);
+    resources(
+        "bom.json",
+        Some("\u{feff}[{\"id\":\"A\",\"url\":\"\"}]"),
+        &["resource 1, `A`", "give http://HOST:PORT/PATH"],
+    );
     refuses_file("--admin-token-file", "none", None, &["cannot be read", "name a file"]);
     refuses_file("--admin-token-file", "empty", Some("\n"), &["holds no token", "write one"]);
 
@@ -62,6 +67,56 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     let port = format!("--http-port={}", taken.local_addr().unwrap().port());
     refuses(COLLECT, &[&port], 1, &[&port, "choose another port"]);
     refuses(COLLECT, &["--logfile=/proc/none/a.log"], 1, &["--logfile=/proc/none/a.log", "name a file"]);
+}
+
+#[test]
+fn credentials_in_a_file_of_resources_are_refused_and_never_said_again() {
+    let folder = folder("credentials");
+    for (number, content) in [
+        r#"[{"id":"A","url":"http://user:S3cret@a/"}]"#,
+        r#"[{"id":"A","url":"postgres://user:S3cret@a/"}]"#,
+        r#"[{"id":"A","url":"http://user:S3cret@"}]"#,
+        r#"[{"id":"http://user:S3cret@a/","url":"b"}]"#,
+        r#"["http://user:S3cret@a/"]"#,
+        r#"[{"id":"A","url":"b","http://user:S3cret@a/":1"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.join(number.to_string());
+        fs::write(&path, content).unwrap();
+        let flag = format!("--resources-file={}", path.display());
+        let end = Process::start(COLLECT, &[&flag], &[]).end();
+        assert_eq!((end.code, end.stderr.lines().count()), (Some(1), 1), "{end:?}");
+        assert!(end.stderr.contains(&flag) && !end.stderr.contains("S3cret"), "{content}: {end:?}");
+    }
+    // Nor anywhere else on the command line, where it was put by mistake.
+    for args in [&["http://user:S3cret@a/"][..], &["--http-port=http://user:S3cret@a/"], &["--http-user:S3cret@a"]] {
+        let end = Process::start(COLLECT, args, &[]).end();
+        assert!(end.code == Some(2) && !end.stderr.contains("S3cret"), "{args:?}: {end:?}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_in_a_post_are_refused_and_neither_answered_nor_logged() {
+    let mut collect = Process::start(COLLECT, &["--log-level=debug"], &[]);
+    let url = format!("http://{}/resources", collect.address());
+    for resource in [
+        r#"{"id":"A","url":"http://user:S3cret@a/"}"#,
+        r#"{"id":"A","url":"ftp://user:S3cret@a/"}"#,
+        r#"{"id":"A","url":"user:S3cret@"}"#,
+        r#"{"id":"http://user:S3cret@a/","url":"b"}"#,
+        r#""http://user:S3cret@a/""#,
+    ] {
+        let answer = reqwest::Client::new().post(&url).body(resource).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{resource}");
+        let told = answer.text().await.unwrap();
+        assert!(!told.contains("S3cret"), "{told}");
+    }
+    assert_eq!(reqwest::get(&url).await.unwrap().text().await.unwrap(), r#"{"resources":[]}"#);
+    collect.signal(Signal::TERM);
+    let end = collect.end();
+    assert!(end.code == Some(0) && !end.stderr.contains("S3cret"), "{end:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use star_wire::event::Event;
 use star_wire::graph::{Graph, Kind};
 use star_wire::observation::{Reason, State};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -159,4 +160,34 @@ async fn peers_that_are_no_probes_are_null_and_delay_nobody() {
         assert_eq!((node.observation.state, node.observation.reason), expected, "{id}");
     }
     assert!(responses["responses"]["good"].is_object());
+}
+
+#[tokio::test]
+async fn an_older_probes_strong_tag_comes_back_as_it_was_and_keeps_what_it_told() {
+    let tag = "\"0123456789abcdef-0\"";
+    let (asked, mut requests) = mpsc::unbounded_channel();
+    let peer = Fixture::start(move |mut stream| {
+        let asked = asked.clone();
+        async move {
+            let Some(request) = head(&mut stream).await else { return };
+            let known = request.lines().any(|line| line.eq_ignore_ascii_case(&format!("if-none-match: {tag}")));
+            let _ = asked.send(known);
+            let fields = format!("ETag: {tag}\r\nPreference-Applied: wait=1\r\n");
+            let body = status(&[(true, NOWHERE)]);
+            let answer = match known {
+                true => format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n"),
+                false => format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {}\r\n\r\n{body}", body.len()),
+            };
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    })
+    .await;
+    let collector = Collector::start(&[("old", &peer.url())], INTERVAL).await;
+    assert!(!requests.recv().await.unwrap(), "nothing is known at first");
+    for _ in 0..5 {
+        assert!(requests.recv().await.unwrap(), "the same tag, strong as it was");
+    }
+    let graph = collector.graph().await;
+    assert_eq!(edges(&graph), [("old", NOWHERE, State::Reachable, None)]);
+    assert_eq!(graph.nodes[0].observation.status_code, Some(200));
 }

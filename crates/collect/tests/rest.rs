@@ -11,7 +11,8 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use star_fixture::collector::Collector;
 use star_fixture::server::{Fixture, until};
-use star_wire::observation::Reason;
+use star_wire::graph::Graph;
+use star_wire::observation::{Reason, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -160,7 +161,27 @@ async fn who_may_not_change_the_resources_cannot() {
     assert_eq!(try_as(&open, &[EVIL]).await, [403, 403]);
     assert_eq!(try_as(&open, &[EVIL, TOKEN]).await, [403, 403]);
 
-    for proxied in ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"] {
+    for proxied in [
+        "Forwarded",
+        "Via",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Client-Cert",
+        "X-Real-IP",
+        "CF-Connecting-IP",
+        "CF-Ray",
+        "True-Client-IP",
+        "X-Original-Forwarded-For",
+        "X-Envoy-External-Address",
+        "X-Envoy-Expected-Rq-Timeout-Ms",
+        "X-Request-ID",
+        "X-Azure-ClientIP",
+        "X-Amzn-Trace-Id",
+        "Fastly-Client-IP",
+        "CDN-Loop",
+    ] {
         assert_eq!(try_as(&open, &[(proxied, "x")]).await, [403, 403], "{proxied}");
         assert_eq!(try_as(&guarded, &[(proxied, "x"), TOKEN]).await, DONE, "{proxied}");
     }
@@ -169,7 +190,10 @@ async fn who_may_not_change_the_resources_cannot() {
     let delete = mesh.delete(format!("http://{}/resources/A", open.address)).send().await.unwrap();
     assert_eq!(delete.status(), 403);
 
-    assert_eq!(try_as(&guarded, &[]).await, DONE);
+    // Where there is a token, loopback alone does not do: a proxy beside us is loopback, too.
+    assert_eq!(try_as(&guarded, &[]).await, [401, 401]);
+    assert_eq!(try_as(&guarded, &[("host", "localhost:9001")]).await, [401, 401]);
+    assert_eq!(try_as(&guarded, &[TOKEN]).await, DONE);
     assert_eq!(try_as(&guarded, &[EVIL, TOKEN]).await, DONE);
     for wrong in [None, Some("Bearer secreT"), Some("Bearer secret1"), Some("Bearer "), Some("Basic secret")] {
         let headers = [Some(EVIL), wrong.map(|wrong| ("authorization", wrong))];
@@ -180,14 +204,14 @@ async fn who_may_not_change_the_resources_cannot() {
         assert_eq!(try_as(&open, &[foreign]).await, [403, 403], "{foreign:?}");
     }
     let own = format!("http://{}", guarded.address);
-    assert_eq!(try_as(&guarded, &[("origin", &own), ("sec-fetch-site", "same-origin")]).await, DONE);
+    assert_eq!(try_as(&guarded, &[("origin", &own), ("sec-fetch-site", "same-origin"), TOKEN]).await, DONE);
 
     fs::write(&token, "other").unwrap();
     assert_eq!(try_as(&guarded, &[EVIL, TOKEN]).await, [401, 401]);
     assert_eq!(try_as(&guarded, &[EVIL, ("authorization", "bearer other")]).await, DONE);
     fs::remove_file(&token).unwrap();
     assert_eq!(try_as(&guarded, &[EVIL, TOKEN]).await, [500, 500]);
-    assert_eq!(try_as(&guarded, &[]).await, DONE);
+    assert_eq!(try_as(&guarded, &[]).await, [500, 500]);
 }
 
 #[tokio::test]
@@ -200,36 +224,54 @@ async fn a_metadata_address_is_refused_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_peers_texts_are_bounded() {
-    let text = |size| "x".repeat(size);
-    let targets = |size| {
-        [
-            json!({"reachable": true, "url": text(size)}),
-            json!({"reachable": true, "url": "http://a/", "id": text(size)}),
-            json!({"reachable": false, "url": "http://a/", "message": text(size)}),
-        ]
-    };
-    let (mut bodies, mut urls) = (targets(2048).to_vec(), Vec::new());
-    bodies.extend(targets(2049));
-    for target in bodies {
-        let body = json!({"status": {"targets": [target]}}).to_string();
-        urls.push(
-            Fixture::answering(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await.url(),
-        );
+async fn a_peers_texts_are_bounded_and_a_bad_one_costs_itself_alone() {
+    let good = json!({"reachable": true, "url": "http://good/"});
+    let long = |size| "x".repeat(size);
+    let bad = [
+        json!({"reachable": true, "url": format!("http://{}", long(2042))}),
+        json!({"reachable": true, "url": "http://a/", "id": long(254)}),
+        json!({"reachable": false, "url": "http://a/", "message": format!("{}\u{202e}", long(5000))}),
+        json!({"reachable": true, "url": "http://a/", "since": "yesterday", "latency_ms": -5}),
+        json!({"reachable": false, "url": "http://a/", "state": "reachable"}),
+    ];
+    let ok = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let mut urls = Vec::new();
+    for target in bad {
+        let body = json!({"status": {"targets": [good, target, {"reachable": false, "url": "http://b/"}]}});
+        urls.push(Fixture::answering(ok(&body.to_string())).await.url());
     }
-    let resources: Vec<_> = ["A", "B", "C", "D", "E", "F"].into_iter().zip(urls.iter().map(String::as_str)).collect();
+    // serde quotes all of it.
+    let wrong = json!({"status": format!("\u{1b}[2J\n{}", long(7_000_000))});
+    urls.push(Fixture::answering(ok(&wrong.to_string())).await.url());
+    let ids = ["A", "B", "C", "D", "E", "F"];
+    let resources: Vec<_> = ids.into_iter().zip(urls.iter().map(String::as_str)).collect();
     let collector = Collector::start(&resources, INTERVAL).await;
-    let told = async || {
-        let nodes = collector.graph().await.nodes.into_iter().take(6).map(|node| node.observation);
-        nodes.map(|node| (node.since.is_some(), node.reason, node.message)).collect::<Vec<_>>()
-    };
-    let told = until(told, |told| told.iter().all(|(fetched, ..)| *fetched)).await;
-    let (good, bad) = told.split_at(3);
-    assert!(good.iter().all(|(_, reason, _)| reason.is_none()), "{good:?}");
-    for (_, reason, message) in bad {
-        assert_eq!(*reason, Some(Reason::InvalidResponse));
-        assert!(message.as_ref().unwrap().contains("more than 2048 bytes of text"), "{message:?}");
+    let fetched = |graph: &Graph| graph.nodes[..6].iter().all(|node| node.observation.since.is_some());
+    let graph = until(async || collector.graph().await, fetched).await;
+
+    let edges = |id: &str| graph.edges.iter().filter(move |edge| edge.source == id).collect::<Vec<_>>();
+    assert_eq!(ids.map(|id| edges(id).len()), [2, 3, 3, 3, 3, 0]);
+    for id in &ids[..5] {
+        let (first, last) = (edges(id)[0].observation.state, edges(id).pop().unwrap().observation.state);
+        assert_eq!((first, last), (State::Reachable, State::Unreachable), "{id}");
     }
+    assert_eq!(edges("E")[1].observation.state, State::Unknown, "it contradicts itself");
+    let message = edges("C")[1].observation.message.clone().unwrap();
+    assert!(message.len() <= 512 && message.ends_with('…'), "{message}");
+    let told: Vec<_> = graph.nodes[..6].iter().map(|node| node.observation.clone()).collect();
+    let says = |place: usize, what: &str| {
+        let (reason, message) = (told[place].reason, told[place].message.as_deref().unwrap_or_default());
+        assert!(reason == Some(Reason::InvalidResponse) && message.contains(what), "{place}: {reason:?} {message}");
+        assert!(message.len() <= 512 && !message.contains(char::is_control), "{message}");
+    };
+    says(0, "a target whose URL has 2049 bytes");
+    says(1, "the long id of http://a/");
+    assert_eq!(told[2].reason, None, "a text that is cut is no fault");
+    says(3, "`since` of http://a/");
+    says(4, "the contradictory verdict of http://a/");
+    says(5, "does the URL end in /status?");
+    let history = collector.get("/api/v1/history").send().await.unwrap().bytes().await.unwrap();
+    assert!(history.len() < 20_000, "{}", history.len());
 }
 
 /// Sends the beginning of a POST; what came back by the end of the connection, and when.
@@ -313,6 +355,64 @@ async fn responses_are_compressed_for_those_who_ask() {
     assert_eq!(gzip.headers()["content-encoding"], "gzip");
     let (plain, gzip) = (plain.bytes().await.unwrap(), gzip.bytes().await.unwrap());
     assert!(gzip.starts_with(&[0x1f, 0x8b]) && gzip.len() < plain.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_bodies_are_rendered_and_compressed_while_health_is_answered() {
+    let text = "x".repeat(1 << 20);
+    let body = json!({"status": {"targets": []}, "more": text}).to_string();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let url = Fixture::answering(head + &body).await.url();
+    let ids: Vec<_> = (0..8).map(|number| format!("R{number}")).collect();
+    let resources: Vec<_> = ids.iter().map(|id| (&**id, &*url)).collect();
+    let collector = Collector::start(&resources, INTERVAL).await;
+    let responses = async || collector.get("/responses").header("accept-encoding", "gzip").send().await.unwrap();
+    until(async || collector.json("/responses").await.to_string().len(), |size| *size > 8 << 20).await;
+    let asking = async {
+        let mut clients = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let answer = responses().await;
+            assert_eq!(answer.headers()["content-encoding"], "gzip");
+            clients.spawn(async move { answer.bytes().await.unwrap().len() });
+        }
+        clients.join_all().await
+    };
+    let sizes = answered_all_the_time(&collector, asking).await;
+    assert!(sizes.iter().all(|size| *size < 1 << 20), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn an_event_stream_asks_proxies_not_to_keep_it_back() {
+    let collector = Collector::start(&LAB, INTERVAL).await;
+    let stream = collector.get("/api/v1/graph/events").send().await.unwrap();
+    assert_eq!(stream.headers()["x-accel-buffering"], "no");
+    assert_eq!(stream.headers()["cache-control"], "no-cache");
+}
+
+#[tokio::test]
+async fn below_a_base_path_and_at_the_root_all_is_the_same() {
+    let collector = Collector::at(&LAB, INTERVAL, "/a/stars").await;
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let get = async |path: &str| client.get(format!("http://{}{path}", collector.address)).send().await.unwrap();
+    for path in ["/", "/ui/main.js", "/resources", "/resources/B", "/api/v1/graph?example=true", "/responses/example"] {
+        let (root, below) = (get(path).await, get(&format!("/a/stars{path}")).await);
+        assert_eq!((root.status().as_u16(), below.status().as_u16(), path), (200, 200, path));
+        assert_eq!(root.text().await.unwrap(), below.text().await.unwrap(), "{path}");
+    }
+    for (path, location) in [("/a/stars", "stars/"), ("/a/stars?example=true", "stars/?example=true")] {
+        let answer = get(path).await;
+        assert_eq!((answer.status().as_u16(), &answer.headers()["location"]), (308, &location.parse().unwrap()));
+    }
+    for path in ["/a/starsish", "/a", "/a/stars/nowhere", "/a/stars/a/stars/"] {
+        assert_eq!((get(path).await.status().as_u16(), path), (404, path));
+    }
+    // What a client says of a prefix is its word alone.
+    let said = client.get(format!("http://{}/b/resources", collector.address)).header("x-forwarded-prefix", "/b");
+    assert_eq!(said.send().await.unwrap().status(), 404);
+    assert_eq!(get("/healthz").await.status(), 200);
+    // And nobody comes past the guard below it.
+    let afar = client.post(format!("http://{}/a/stars/resources", collector.address)).header("host", "evil.example");
+    assert_eq!(afar.body(r#"{"id":"A","url":"http://127.0.0.1:1/"}"#).send().await.unwrap().status(), 403);
 }
 
 #[tokio::test]

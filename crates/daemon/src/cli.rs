@@ -1,5 +1,6 @@
 //! From arguments to a running process, and to its exit code.
 
+mod address;
 mod failure;
 mod interval;
 
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Error, Parser};
 
+pub use address::address;
+pub use failure::{Unquoted, usage};
 pub use interval::{seconds, timeout};
 
 /// Bad arguments.
@@ -50,7 +53,7 @@ where
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) => return failed(failure::name_variable(error, A::command(), &argv).into()),
+        Err(error) => return failed(failure::tell(error, A::command(), &argv).into()),
     };
     let prepared = match prepare(args) {
         Ok(prepared) => prepared,

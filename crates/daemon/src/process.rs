@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{self, LogArgs};
-use crate::{serve, supervise};
+use crate::{room, serve, supervise};
 
 /// Starts logging, listens on `listen`, and runs `daemon` there until SIGTERM or SIGINT.
 ///
@@ -20,7 +20,7 @@ pub async fn run(
     daemon: impl AsyncFnOnce(TcpListener, CancellationToken) -> anyhow::Result<()>,
 ) -> anyhow::Result<ExitCode> {
     telemetry::start(logs)?;
-    serve::raise_open_file_limit();
+    room::raise_open_file_limit();
     let shutdown = CancellationToken::new();
     // Signals are heard before anybody can tell that the process is up: the first in a container ignores those that it does not listen
     // for, and would take 30 s to stop.

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::future::pending;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use star_daemon::serve::{Limits, raise_open_file_limit, serve};
+use bytes::Bytes;
+use star_daemon::room::raise_open_file_limit;
+use star_daemon::serve::{Limits, serve};
 use star_fixture::server::{p99, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +27,24 @@ struct Server {
     serving: JoinHandle<()>,
     /// That the request at `/held` has come, and that it may end.
     held: Arc<(Notify, Notify)>,
+    /// How many bodies of `/big` and `/shared` are in memory.
+    bodies: Arc<()>,
+}
+
+/// A body, counted while it is in memory.
+struct Big(Vec<u8>, #[expect(dead_code, reason = "it counts")] Arc<()>);
+
+impl AsRef<[u8]> for Big {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// More than sockets take of an answer that nobody reads.
+const BIG: usize = 16 << 20;
+
+fn big(count: &Arc<()>) -> Bytes {
+    Bytes::from_owner(Big(vec![b'x'; BIG], Arc::clone(count)))
 }
 
 impl Server {
@@ -31,7 +52,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
         let held = Arc::new((Notify::new(), Notify::new()));
-        let hold = Arc::clone(&held);
+        let (hold, bodies) = (Arc::clone(&held), Arc::new(()));
+        let (count, shared) = (Arc::clone(&bodies), big(&Arc::default()));
         let app = Router::new().route("/", get(async || "ok")).route("/endless", get(pending::<&str>)).route(
             "/held",
             get(async move || {
@@ -40,8 +62,9 @@ impl Server {
                 "done"
             }),
         );
+        let app = app.route("/big", get(async move || big(&count))).route("/shared", get(async move || shared.clone()));
         let serving = tokio::spawn(serve(listener, app, limits, shutdown.clone()));
-        Self { address, shutdown, serving, held }
+        Self { address, shutdown, serving, held, bodies }
     }
 
     /// The status code of an answer on a new connection, and how long it took.
@@ -61,6 +84,13 @@ impl Server {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         let mut answer = [0; 4096];
         assert!(stream.read(&mut answer).await.unwrap() > 0);
+        stream
+    }
+
+    /// A connection that has asked for `path`.
+    async fn asking(&self, path: &str) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
         stream
     }
 
@@ -134,9 +164,9 @@ async fn two_thousand_idle_connections_delay_nobody() {
 }
 
 #[tokio::test]
-async fn a_head_beyond_16_kib_is_told_so() {
+async fn a_head_beyond_32_kib_is_told_so() {
     let server = Server::start(Limits::default()).await;
-    for (size, code) in [(15, "200"), (17, "431")] {
+    for (size, code) in [(31, "200"), (33, "431")] {
         let mut stream = server.connect().await;
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(size * 1024));
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -148,22 +178,133 @@ async fn a_head_beyond_16_kib_is_told_so() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_time() {
-    let server = Server::start(Limits { head: Duration::from_millis(200), ..Limits::default() }).await;
+    let server = Server::start(Limits { idle: Duration::from_millis(200), ..Limits::default() }).await;
     closed(server.connect().await).await;
     closed(server.idle().await).await;
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so_until_another_ends() {
-    let server = Server::start(Limits { connections: 2, ..Limits::default() }).await;
-    let (first, _second) = (server.idle().await, server.idle().await);
+async fn a_connection_may_be_idle_for_longer_than_a_head_may_take() {
+    assert!(Limits::default().idle > Duration::from_secs(60), "load balancers reuse them for as long");
+    let server = Server::start(Limits { head: Duration::from_millis(300), ..Limits::default() }).await;
+    let (mut idle, mut fresh) = (server.idle().await, server.connect().await);
+    let mut slow = server.idle().await;
+    slow.write_all(b"G").await.unwrap();
+    // By now the others have been idle for longer than that, too.
+    closed(slow).await;
+    for stream in [&mut idle, &mut fresh] {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
+}
+
+#[tokio::test]
+async fn the_connection_that_is_idle_for_longest_gives_way_to_a_new_one() {
+    let server = Server::start(Limits { connections: 3, ..Limits::default() }).await;
+    let endless = server.asking("/endless").await;
+    let (first, mut second) = (server.idle().await, server.idle().await);
+    assert_eq!(server.get("/").await.0, 200);
+    closed(first).await;
+    second.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(second.read(&mut [0; 64]).await.unwrap() > 0);
+    assert!(endless.try_read(&mut [0; 1]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+}
+
+#[tokio::test]
+async fn where_all_are_being_answered_one_more_is_told_so_and_health_is_answered() {
+    let server = Server::start(Limits { connections: 2, reserve: 4, ..Limits::default() }).await;
+    let (first, _second) = (server.asking("/endless").await, server.asking("/endless").await);
+    // Asked for is not yet being answered.
+    let response = async || reqwest::get(format!("http://{}/", server.address)).await.unwrap();
+    until(async || response().await.status().as_u16(), |code| *code == 503).await;
+    // Silent ones beyond the limit keep nobody from asking.
+    let mut silent = Vec::new();
     for _ in 0..20 {
-        let response = reqwest::get(format!("http://{}/", server.address)).await.unwrap();
+        silent.push(server.connect().await);
+        let response = response().await;
         assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
         assert!(response.text().await.unwrap().contains("try again"));
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!((server.get(path).await.0, path), (200, path));
+        }
     }
     drop(first);
     until(async || server.get("/").await.0, |code| *code == 200).await;
+}
+
+#[tokio::test]
+async fn one_client_that_takes_all_connections_gives_way_to_another() {
+    let server = Server::start(Limits { connections: 4, ..Limits::default() }).await;
+    let mut greedy = Vec::new();
+    for _ in 0..4 {
+        greedy.push(server.asking("/endless").await);
+    }
+    until(async || server.get("/").await.0, |code| *code == 503).await;
+    let other = reqwest::Client::builder().local_address(IpAddr::from([127, 0, 0, 2])).build().unwrap();
+    assert_eq!(other.get(format!("http://{}/", server.address)).send().await.unwrap().status(), 200);
+    closed(greedy.remove(0)).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_closed_and_one_that_takes_it_slowly_is_not() {
+    let server = Server::start(Limits { write: Duration::from_millis(300), ..Limits::default() }).await;
+    let _never = server.asking("/big").await;
+    let mut slow = server.asking("/shared").await;
+    until(async || Arc::strong_count(&server.bodies), |count| *count == 3).await;
+    let mut answer = vec![0; 1 << 20];
+    // Its body is gone before the slow one has had a part of its own.
+    until(
+        async || {
+            slow.read_exact(&mut answer[..4096]).await.unwrap();
+            Arc::strong_count(&server.bodies)
+        },
+        |count| *count == 2,
+    )
+    .await;
+    slow.read_exact(&mut answer).await.unwrap();
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_taken_are_bounded_and_those_who_came_first_go() {
+    let server = Server::start(Limits { bodies: 4 * BIG, ..Limits::default() }).await;
+    let (mut readers, mut most) = (Vec::new(), 0);
+    for _ in 0..20 {
+        let mut reader = server.asking("/big").await;
+        // Its body is under way.
+        reader.read_exact(&mut [0; 4096]).await.unwrap();
+        readers.push(reader);
+        most = most.max(Arc::strong_count(&server.bodies));
+    }
+    until(async || Arc::strong_count(&server.bodies), |count| *count <= 2 + 4).await;
+    assert!(most <= 2 + 4 + 4, "{most} at once");
+    let last = readers.pop().unwrap();
+    assert!(rest(last).await > BIG - 4096, "the last was cut off");
+    assert!(rest(readers.remove(0)).await < BIG - 4096, "the first was not cut off");
+}
+
+#[tokio::test]
+async fn a_body_that_many_read_counts_once() {
+    let server = Server::start(Limits { bodies: BIG, ..Limits::default() }).await;
+    let mut readers = JoinSet::new();
+    for _ in 0..20 {
+        readers.spawn(rest(server.asking("/shared").await));
+    }
+    while let Some(size) = readers.join_next().await {
+        assert!(size.unwrap() > BIG);
+    }
+}
+
+/// How many bytes come before the connection's end, or until the answer is whole.
+async fn rest(mut stream: TcpStream) -> usize {
+    let (mut buffer, mut count) = (vec![0; 1 << 20], 0);
+    loop {
+        match timeout(Duration::from_millis(1000), stream.read(&mut buffer)).await {
+            Ok(Ok(0) | Err(_)) | Err(_) => return count,
+            Ok(Ok(size)) => count += size,
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

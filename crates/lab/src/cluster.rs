@@ -383,7 +383,7 @@ impl From<Outcome> for Change {
 /// A field of an object's metadata that holds texts.
 pub(crate) fn texts(node: &Node, field: &str) -> Labels {
     let entries = node.at_path(&["metadata", field]).map(Node::entries).unwrap_or_default();
-    entries.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
+    entries.iter().map(|entry| (entry.key.to_string(), entry.value.text().unwrap_or_default().to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ use std::time::Duration;
 use anyhow::Context;
 use star_daemon::check::{Ask, Checker, Guard, Resolver};
 use star_daemon::target::TargetUrl;
-use star_daemon::{cli, serve, supervise};
+use star_daemon::{cli, room, supervise};
 use star_netpol::manifest;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -137,7 +137,7 @@ async fn start(job: Job) -> anyhow::Result<ExitCode> {
 }
 
 async fn up(prepared: Prepared, shutdown: CancellationToken) -> anyhow::Result<()> {
-    serve::raise_open_file_limit();
+    room::raise_open_file_limit();
     let mut lab = Lab::start(prepared).await?;
     tokio::select! {
         // What does not listen in time has told why in its log.

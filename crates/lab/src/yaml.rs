@@ -222,7 +222,7 @@ spec:
                 matches!(node.value, star_netpol::node::Value::Scalar(_, star_netpol::node::Scalar::String))
             });
             assert_eq!(read.and_then(star_netpol::node::Node::text), Some(text), "{written}");
-            assert!(node.entries().iter().any(|entry| entry.key == format!("{text}.")), "{written}");
+            assert!(node.entries().iter().any(|entry| *entry.key == *format!("{text}.")), "{written}");
         }
     }
 }

@@ -47,7 +47,7 @@ const EVERY_PORT: (u16, u16) = (1, u16::MAX);
 /// A set of connections: for each protocol the ports, as ranges that are sorted and neither overlap nor touch.
 ///
 /// Displayed as `All Connections`, `No Connections` or, say, `TCP 80-81,443,UDP 53`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Connections {
     ports: [Vec<(u16, u16)>; 3],
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{location::Location, policy::IpBlock};
+use crate::{connections::Protocol, location::Location, policy::IpBlock};
 
 /// Why a verdict is open. Displayed as a sentence's end: what it hangs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,21 @@ pub enum Doubt {
         /// Where it stands.
         at: Location,
     },
+    /// Some of the pods that are meant are admitted, and some are not.
+    SomePods,
+    /// Whether a selector finds a workload's pods hangs on this label, whose value they do not share or which is not known.
+    Label(String),
+    /// Whether a policy isolates the subject hangs on its labels.
+    PerhapsIsolated {
+        /// The policy, as `namespace/name`.
+        policy: String,
+        /// Where it stands.
+        at: Location,
+        /// The label; empty if any may decide.
+        label: String,
+    },
+    /// A port's name, which pods that the manifests do not name may give to any port.
+    NamedPort(Protocol, String),
     /// The destination is the source itself, by way of a Service.
     SelfThroughService,
 }
@@ -55,6 +70,23 @@ impl fmt::Display for Doubt {
             Self::Foreign { name, at } => {
                 write!(f, "{name} ({at}) may allow or deny it: policies of its kind are not evaluated here")
             }
+            Self::SomePods => f.write_str("it hangs on the pod's labels and namespace"),
+            Self::Label(key) => {
+                write!(
+                    f,
+                    "it hangs on the label {key}, whose value the manifests do not give or which differs from pod to pod"
+                )
+            }
+            Self::PerhapsIsolated { policy, at, label } if label.is_empty() => {
+                write!(f, "whether {policy} ({at}) isolates it hangs on its labels")
+            }
+            Self::PerhapsIsolated { policy, at, label } => {
+                write!(
+                    f,
+                    "whether {policy} ({at}) isolates it hangs on the label {label}, whose value the manifests do not give or which differs from pod to pod"
+                )
+            }
+            Self::NamedPort(_, name) => write!(f, "to which port the pod gives the name {name} is not known"),
             Self::SelfThroughService => {
                 f.write_str("Kubernetes leaves open whether a pod reaches itself through its own Service")
             }

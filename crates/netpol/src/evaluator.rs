@@ -7,46 +7,24 @@
 //! What Kubernetes leaves open is kept apart: each side has the connections that are sure and those that are possible,
 //! and the difference is undecided, with what it hangs on.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    cluster::{Cluster, NAME_LABEL},
-    connections::{Connections, Protocol},
+    cluster::Cluster,
+    connections::Connections,
     dns,
     doubt::Doubt,
-    policy::{Direction, Peer, Policy, Rule, Scope, Target},
+    endpoint::{Place, Pods},
+    facts::{Compiled, Facts, Match},
+    policy::{Direction, Policy, Rule},
     reach::{Reach, settle},
-    selector::Labels,
+    selector::{Fit, Labels},
     workload::Workload,
 };
-
-/// What to take for true where Kubernetes leaves it to the network.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Whether an `ipBlock` applies to the addresses of pods.
-    pub ip_block_pods: IpBlockPods,
-}
-
-/// Whether an `ipBlock` applies to the addresses of pods: networks differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IpBlockPods {
-    /// A block that holds a pod's address admits the pod.
-    Match,
-    /// A block admits addresses outside of the cluster alone.
-    Ignore,
-    /// What hangs on it is undecided.
-    #[default]
-    Undecided,
-}
-
-/// One end of an edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// The pods of a workload, by its place among the cluster's workloads.
-    Workload(usize),
-    /// An address that no workload has.
-    Address(IpAddr),
-}
+pub use crate::{
+    endpoint::Endpoint,
+    facts::{IpBlockPods, Options},
+};
 
 /// What one end of an edge lets pass.
 #[derive(Clone, Debug)]
@@ -54,9 +32,9 @@ pub struct Side<'e> {
     /// Out of the source, or into the destination.
     pub direction: Direction,
     /// Whose side it is.
-    pub subject: Endpoint,
+    pub subject: Endpoint<'e>,
     /// The other end.
-    pub other: Endpoint,
+    pub other: Endpoint<'e>,
     /// The policies that isolate the subject in this direction; without any it is open.
     pub isolated_by: Vec<&'e Policy>,
     /// The rules that admit the other end, or may.
@@ -96,73 +74,44 @@ pub struct Pair<'e> {
 /// Policies ready to be asked.
 #[derive(Debug)]
 pub struct Evaluator {
-    cluster: Cluster,
-    options: Options,
+    facts: Facts,
     policies: BTreeMap<(String, String), Arc<Compiled>>,
-    /// The policies that isolate each workload, by direction, sorted by namespace and name.
-    isolating: Vec<[Vec<Arc<Compiled>>; 2]>,
+    /// The policies that isolate each workload, by direction, sorted by namespace and name, and those that may.
+    isolating: Vec<[Isolating; 2]>,
     /// Which workloads answer DNS questions.
     dns: Vec<usize>,
-    /// One that every cluster has, counted after the workloads that the manifests name.
-    usual_dns: Workload,
 }
 
-/// A policy and which workloads it and its rules match.
-#[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) policy: Policy,
-    pub(crate) selected: Vec<usize>,
-    pub(crate) rules: [Vec<CompiledRule>; 2],
+/// The policies that isolate a pod in one direction, and those that may, since they hang on a label that is not known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Isolating {
+    pub(crate) sure: Vec<Arc<Compiled>>,
+    pub(crate) perhaps: Vec<(Arc<Compiled>, Doubt)>,
 }
 
-#[derive(Debug)]
-pub(crate) struct CompiledRule {
-    /// The workloads that it admits, and those that it may admit, each in their order.
-    pub(crate) sure: Vec<usize>,
-    pub(crate) maybe: Vec<usize>,
-    /// What it admits on any destination; named ports differ.
-    fixed: Connections,
-    named: Vec<(Protocol, String)>,
-}
-
-impl CompiledRule {
-    /// What it admits on this destination; on an address that no workload has, named ports are none.
-    pub(crate) fn connections(&self, destination: Option<&Workload>) -> Connections {
-        let resolve = |(protocol, name): &(Protocol, String)| {
-            destination
-                .and_then(|workload| workload.port(name, *protocol))
-                .map(|port| Connections::port(*protocol, port))
-        };
-        self.named.iter().filter_map(resolve).fold(self.fixed.clone(), |set, port| set.union(&port))
+impl Isolating {
+    /// Whether no policy isolates for certain.
+    pub(crate) fn is_open(&self) -> bool {
+        self.sure.is_empty()
     }
 
-    /// Whether what it admits depends on the destination.
-    pub(crate) fn has_named_ports(&self) -> bool {
-        !self.named.is_empty()
+    /// What leaves the whole side undecided: whether it is isolated at all.
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = &Doubt> {
+        self.perhaps.iter().map(|(_, doubt)| doubt).filter(|_| self.is_open())
     }
-}
-
-/// Whether a rule admits an endpoint.
-enum Match {
-    No,
-    Maybe(Doubt),
-    Yes,
 }
 
 impl Evaluator {
     /// An evaluator of a cluster's policies.
-    pub fn new(mut cluster: Cluster, options: Options) -> Self {
-        let count = cluster.workloads.len();
-        let mut dns: Vec<_> = (0..count).filter(|index| dns::is_dns(&cluster.workloads[*index])).collect();
+    pub fn new(cluster: Cluster, options: Options) -> Self {
+        let (facts, policies) = Facts::new(cluster, options);
+        let count = facts.count();
+        let mut dns: Vec<_> = (0..count - 1).filter(|index| dns::is_dns(facts.at(*index))).collect();
         if dns.is_empty() {
-            dns.push(count);
+            dns.push(count - 1);
         }
-        let labels = cluster.namespaces.entry(dns::NAMESPACE.into()).or_default();
-        labels.insert(NAME_LABEL.into(), dns::NAMESPACE.into());
-        let isolating = vec![[Vec::new(), Vec::new()]; count + 1];
-        let policies = std::mem::take(&mut cluster.policies);
-        let mut evaluator =
-            Self { cluster, options, policies: BTreeMap::new(), isolating, dns, usual_dns: dns::usual() };
+        let isolating = vec![Default::default(); count];
+        let mut evaluator = Self { facts, policies: BTreeMap::new(), isolating, dns };
         for policy in policies {
             evaluator.apply(policy);
         }
@@ -171,7 +120,7 @@ impl Evaluator {
 
     /// The workloads that the manifests name.
     pub fn workloads(&self) -> &[Workload] {
-        &self.cluster.workloads
+        &self.facts.cluster.workloads
     }
 
     /// The workloads that answer DNS questions: those of `kube-system` that are labelled `k8s-app=kube-dns`, or one such
@@ -181,12 +130,12 @@ impl Evaluator {
     }
 
     pub(crate) fn options(&self) -> Options {
-        self.options
+        self.facts.options
     }
 
     /// What else the manifests name. Its policies are not here, but in [`policies`](Self::policies).
     pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+        &self.facts.cluster
     }
 
     /// The policies, sorted by namespace and name.
@@ -194,41 +143,55 @@ impl Evaluator {
         self.policies.values().map(|compiled| &compiled.policy)
     }
 
-    /// Adds a policy or replaces that of its name. Returns the workloads that it or the one before selects: no other's
-    /// sides change.
+    /// The policies of one namespace, sorted by name.
+    pub fn policies_of(&self, namespace: &str) -> impl Iterator<Item = &Policy> {
+        self.compiled_of(namespace).map(|compiled| &compiled.policy)
+    }
+
+    fn compiled_of(&self, namespace: &str) -> impl Iterator<Item = &Compiled> {
+        let first = (namespace.to_owned(), String::new());
+        let own = self.policies.range(first..).take_while(move |(_, own)| own.policy.namespace == namespace);
+        own.map(|(_, compiled)| &**compiled)
+    }
+
+    /// Adds a policy or replaces that of its name. Returns the workloads that it or the one before selects, or may: no
+    /// other's sides change.
     pub fn apply(&mut self, policy: Policy) -> Vec<usize> {
         let mut touched = self.delete(&policy.namespace, &policy.name);
-        let compiled = Arc::new(self.compile(policy));
-        for &workload in &compiled.selected {
-            for direction in Direction::ALL {
-                if compiled.policy.rules(direction).is_some() {
-                    let isolating = &mut self.isolating[workload][direction as usize];
-                    let place = isolating.partition_point(|other| key(&other.policy) < key(&compiled.policy));
-                    isolating.insert(place, compiled.clone());
-                }
+        let compiled = Arc::new(self.facts.compile(policy));
+        for direction in Direction::ALL.into_iter().filter(|own| compiled.policy.rules(*own).is_some()) {
+            for &workload in &compiled.selected {
+                let isolating = &mut self.isolating[workload][direction as usize].sure;
+                let place = isolating.partition_point(|other| key(&other.policy) < key(&compiled.policy));
+                isolating.insert(place, compiled.clone());
+            }
+            for (workload, label) in &compiled.perhaps {
+                let isolating = &mut self.isolating[*workload][direction as usize].perhaps;
+                let place = isolating.partition_point(|(other, _)| key(&other.policy) < key(&compiled.policy));
+                isolating.insert(place, (compiled.clone(), perhaps_isolated(&compiled.policy, label)));
             }
         }
-        touched.extend(&compiled.selected);
+        touched.extend(compiled.touched().filter(|workload| *workload < self.workloads().len()));
         touched.sort_unstable();
         touched.dedup();
         self.policies.insert(key(&compiled.policy), compiled);
-        touched.retain(|workload| *workload < self.workloads().len());
         touched
     }
 
-    /// Removes a policy. Returns the workloads that it selected.
+    /// Removes a policy. Returns the workloads that it selected, or may have.
     pub fn delete(&mut self, namespace: &str, name: &str) -> Vec<usize> {
         let Some(old) = self.policies.remove(&(namespace.to_owned(), name.to_owned())) else { return Vec::new() };
-        for &workload in &old.selected {
-            for isolating in &mut self.isolating[workload] {
-                isolating.retain(|policy| !Arc::ptr_eq(policy, &old));
+        for workload in old.touched() {
+            for Isolating { sure, perhaps } in &mut self.isolating[workload] {
+                sure.retain(|policy| !Arc::ptr_eq(policy, &old));
+                perhaps.retain(|(policy, _)| !Arc::ptr_eq(policy, &old));
             }
         }
-        old.selected.iter().copied().filter(|workload| *workload < self.workloads().len()).collect()
+        old.touched().filter(|workload| *workload < self.workloads().len()).collect()
     }
 
     /// What passes between two endpoints, and why.
-    pub fn pair(&self, source: Endpoint, destination: Endpoint) -> Pair<'_> {
+    pub fn pair<'e>(&'e self, source: Endpoint<'e>, destination: Endpoint<'e>) -> Pair<'e> {
         let egress = self.side(Direction::Egress, source, destination);
         let ingress = self.side(Direction::Ingress, destination, source);
         // A pod always reaches itself; one replica and another are two pods.
@@ -240,85 +203,150 @@ impl Evaluator {
     }
 
     /// Whether the two are one and the same pod.
-    pub(crate) fn is_one_pod(&self, source: Endpoint, destination: Endpoint) -> bool {
+    pub(crate) fn is_one_pod(&self, source: Endpoint<'_>, destination: Endpoint<'_>) -> bool {
         source == destination && self.workload(source).is_some_and(|own| own.replicas == Some(1))
     }
 
     /// The workload that an endpoint is.
-    pub fn workload(&self, endpoint: Endpoint) -> Option<&Workload> {
+    pub fn workload(&self, endpoint: Endpoint<'_>) -> Option<&Workload> {
         match endpoint {
             Endpoint::Workload(index) => Some(self.at(index)),
-            Endpoint::Address(_) => None,
+            Endpoint::Address(_) | Endpoint::Block(_) | Endpoint::Pods(_) => None,
         }
     }
 
     /// How an endpoint is called: `namespace/workload`, or its address.
-    pub fn name(&self, endpoint: Endpoint) -> String {
+    pub fn name(&self, endpoint: Endpoint<'_>) -> String {
         match endpoint {
             Endpoint::Workload(index) => self.at(index).to_string(),
             Endpoint::Address(address) => address.to_string(),
+            Endpoint::Block(block) => block.to_string(),
+            Endpoint::Pods(pods) => pods.to_string(),
         }
     }
 
-    fn at(&self, index: usize) -> &Workload {
-        self.cluster.workloads.get(index).unwrap_or(&self.usual_dns)
-    }
-
-    pub(crate) fn isolating(&self, workload: usize, direction: Direction) -> &[Arc<Compiled>] {
+    pub(crate) fn isolating(&self, workload: usize, direction: Direction) -> &Isolating {
         &self.isolating[workload][direction as usize]
     }
 
-    fn side(&self, direction: Direction, subject: Endpoint, other: Endpoint) -> Side<'_> {
-        let isolating = match subject {
-            Endpoint::Workload(index) => self.isolating(index, direction),
-            Endpoint::Address(_) => &[],
-        };
+    /// The policies that isolate an endpoint, and those that may, with what that hangs on.
+    pub(crate) fn isolating_endpoint<'e>(
+        &'e self,
+        subject: Endpoint<'_>,
+        direction: Direction,
+    ) -> Vec<(&'e Compiled, Option<Doubt>)> {
+        match subject {
+            Endpoint::Workload(index) => {
+                let Isolating { sure, perhaps } = self.isolating(index, direction);
+                let sure = sure.iter().map(|compiled| (&**compiled, None));
+                sure.chain(perhaps.iter().map(|(compiled, doubt)| (&**compiled, Some(doubt.clone())))).collect()
+            }
+            Endpoint::Pods(pods) => {
+                let Place::Namespace(namespace) = &pods.place else { return Vec::new() };
+                let policies = self.compiled_of(namespace).filter(|own| own.policy.rules(direction).is_some());
+                let isolating = policies.filter_map(|compiled| match self.facts.selects_pods(&compiled.policy, pods) {
+                    Fit::No => None,
+                    Fit::Perhaps => Some((compiled, Some(perhaps_isolated(&compiled.policy, "")))),
+                    Fit::Yes => Some((compiled, None)),
+                });
+                isolating.collect()
+            }
+            Endpoint::Address(_) | Endpoint::Block(_) => Vec::new(),
+        }
+    }
+
+    /// The policies that isolate an endpoint in one direction, and those that may.
+    pub(crate) fn isolating_policies(&self, subject: Endpoint<'_>, direction: Direction) -> Vec<&Policy> {
+        self.isolating_endpoint(subject, direction).into_iter().map(|(compiled, _)| &compiled.policy).collect()
+    }
+
+    /// One side of an edge: what `subject` lets in from `other`, or out to it.
+    pub fn side<'e>(&'e self, direction: Direction, subject: Endpoint<'e>, other: Endpoint<'e>) -> Side<'e> {
+        let isolating = self.isolating_endpoint(subject, direction);
         let destination = match direction {
             Direction::Ingress => subject,
             Direction::Egress => other,
         };
-        let destination = self.workload(destination);
-        let mut reach = Reach::none();
-        let mut admissions = Vec::new();
-        for compiled in isolating {
-            let policy = &compiled.policy;
-            let rules = policy.rules(direction).unwrap_or_default().iter().zip(&compiled.rules[direction as usize]);
-            for (index, (rule, ports)) in rules.enumerate() {
-                let doubt = match self.matches(policy, rule, other) {
-                    Match::No => continue,
-                    Match::Maybe(doubt) => Some(doubt),
-                    Match::Yes => None,
-                };
-                let connections = ports.connections(destination);
-                reach.possible = reach.possible.union(&connections);
-                if doubt.is_none() {
-                    reach.sure = reach.sure.union(&connections);
-                }
-                admissions.push(Admission { policy, number: index + 1, rule, connections, doubt });
-            }
-        }
-        let open = isolating.is_empty();
-        let mut doubts = match subject {
-            Endpoint::Workload(index) => self.side_doubts(index, open),
-            Endpoint::Address(_) => Vec::new(),
+        let mut side = Side {
+            direction,
+            subject,
+            other,
+            isolated_by: Vec::new(),
+            admissions: Vec::new(),
+            doubts: Vec::new(),
+            reach: Reach::none(),
         };
+        for (compiled, doubt) in &isolating {
+            if doubt.is_none() {
+                side.isolated_by.push(&compiled.policy);
+            }
+            self.admissions(compiled, doubt.as_ref(), destination, &mut side);
+        }
+        let open = side.isolated_by.is_empty();
+        side.doubts = match subject {
+            Endpoint::Workload(index) => self.side_doubts(index, open),
+            Endpoint::Pods(Pods { place: Place::Namespace(namespace), .. }) => self.foreign_doubts(namespace),
+            _ => Vec::new(),
+        };
+        side.doubts.extend(isolating.into_iter().filter(|_| open).filter_map(|(_, doubt)| doubt));
         if let (Direction::Ingress, false, Endpoint::Workload(own), Endpoint::Workload(peer)) =
             (direction, open, subject, other)
         {
-            doubts.extend(self.node_doubt(own, peer));
+            side.doubts.extend(self.node_doubt(own, peer));
         }
-        let reach = settle(reach, open, &doubts);
-        let isolated_by = isolating.iter().map(|compiled| &compiled.policy).collect();
-        Side { direction, subject, other, isolated_by, admissions, doubts, reach }
+        side.reach = settle(side.reach, open, &side.doubts);
+        side
+    }
+
+    /// The rules of a policy that admit the other end or may; `perhaps` if the policy may not isolate after all.
+    fn admissions<'e>(
+        &'e self,
+        compiled: &'e Compiled,
+        perhaps: Option<&Doubt>,
+        destination: Endpoint<'e>,
+        side: &mut Side<'e>,
+    ) {
+        let policy = &compiled.policy;
+        let rules = policy.rules(side.direction).unwrap_or_default().iter();
+        for (index, (rule, ports)) in rules.zip(&compiled.rules[side.direction as usize]).enumerate() {
+            let doubt = match self.facts.matches(policy, rule, side.other) {
+                Match::No => continue,
+                Match::Maybe(doubt) => Some(doubt),
+                Match::Yes => perhaps.cloned(),
+            };
+            let mut admit = |connections: Connections, doubt: Option<Doubt>| {
+                side.reach.possible = side.reach.possible.union(&connections);
+                if doubt.is_none() {
+                    side.reach.sure = side.reach.sure.union(&connections);
+                }
+                side.admissions.push(Admission { policy, number: index + 1, rule, connections, doubt });
+            };
+            let connections = ports.connections(self.workload(destination));
+            let is_named_alone = connections.is_none() && ports.has_named_ports();
+            if !is_named_alone || !matches!(destination, Endpoint::Pods(_)) {
+                admit(connections, doubt.clone());
+            }
+            if let Endpoint::Pods(_) = destination {
+                for (protocol, name) in ports.named_ports() {
+                    let doubt = doubt.clone().unwrap_or_else(|| Doubt::NamedPort(protocol, name.to_owned()));
+                    admit(Connections::protocol(protocol), Some(doubt));
+                }
+            }
+        }
     }
 
     /// What leaves a whole side of a workload undecided, whatever its rules say.
     pub(crate) fn side_doubts(&self, subject: usize, open: bool) -> Vec<Doubt> {
         let workload = self.at(subject);
-        let foreign = self.cluster.foreign.iter().filter(|foreign| foreign.concerns(&workload.namespace));
-        let foreign = foreign.map(|foreign| Doubt::Foreign { name: foreign.name.clone(), at: foreign.at.clone() });
         let host = (workload.host_network && !open).then_some(Doubt::HostNetworkSubject);
-        foreign.chain(host).collect()
+        let mut doubts = self.foreign_doubts(&workload.namespace);
+        doubts.extend(host);
+        doubts
+    }
+
+    fn foreign_doubts(&self, namespace: &str) -> Vec<Doubt> {
+        let foreign = self.cluster().foreign.iter().filter(|foreign| foreign.concerns(namespace));
+        foreign.map(|foreign| Doubt::Foreign { name: foreign.name.clone(), at: foreign.at.clone() }).collect()
     }
 
     /// A node reaches the pods that it runs; a peer in its node's network may be that node.
@@ -331,102 +359,28 @@ impl Evaluator {
         }
     }
 
-    fn matches(&self, policy: &Policy, rule: &Rule, other: Endpoint) -> Match {
-        if rule.peers.is_empty() {
-            return Match::Yes;
-        }
-        let every = |v4: bool| {
-            let every = |scope: &Scope| matches!(scope, Scope::Block { ip_block } if ip_block.is_every_address(v4));
-            rule.peers.iter().any(|peer| every(&peer.scope))
-        };
-        if self.options.ip_block_pods == IpBlockPods::Match && every(true) && every(false) {
-            return Match::Yes;
-        }
-        let mut best = Match::No;
-        for peer in &rule.peers {
-            match self.admits(policy, peer, other) {
-                Match::Yes => return Match::Yes,
-                Match::Maybe(doubt) => best = Match::Maybe(doubt),
-                Match::No => {}
-            }
-        }
-        best
+    fn at(&self, index: usize) -> &Workload {
+        self.facts.at(index)
     }
 
-    fn admits(&self, policy: &Policy, peer: &Peer, other: Endpoint) -> Match {
-        match (&peer.scope, other) {
-            (Scope::Pods { .. }, Endpoint::Address(_)) => Match::No,
-            (Scope::Pods { namespace_selector, pod_selector }, Endpoint::Workload(index)) => {
-                let workload = self.at(index);
-                let namespace = match namespace_selector {
-                    None => policy.namespace == workload.namespace,
-                    Some(selector) => selector.matches(self.namespace_labels(&workload.namespace)),
-                };
-                match namespace && pod_selector.as_ref().is_none_or(|selector| selector.matches(&workload.labels)) {
-                    false => Match::No,
-                    true if workload.host_network => Match::Maybe(Doubt::HostNetworkPeer),
-                    true => Match::Yes,
-                }
-            }
-            (Scope::Block { ip_block }, Endpoint::Address(address)) => match ip_block.contains(address) {
-                true => Match::Yes,
-                false => Match::No,
-            },
-            (Scope::Block { ip_block }, Endpoint::Workload(index)) => {
-                let Workload { addresses, host_network, .. } = self.at(index);
-                let held = addresses.iter().filter(|address| ip_block.contains(**address)).count();
-                match (self.options.ip_block_pods, addresses.len()) {
-                    // Its address is its node's.
-                    (_, known) if *host_network && (known == 0 || held > 0) => Match::Maybe(Doubt::HostNetworkPeer),
-                    (IpBlockPods::Ignore, _) => Match::No,
-                    (_, 0) => Match::Maybe(Doubt::AddressUnknown(ip_block.clone())),
-                    _ if held == 0 => Match::No,
-                    (IpBlockPods::Match, known) if held == known => Match::Yes,
-                    (IpBlockPods::Match, _) => Match::Maybe(Doubt::SomeAddresses(ip_block.clone())),
-                    (IpBlockPods::Undecided, _) => Match::Maybe(Doubt::BlockOfPods(ip_block.clone())),
-                }
-            }
-        }
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     pub(crate) fn namespace_labels(&self, namespace: &str) -> &Labels {
-        static NONE: Labels = Labels::new();
-        self.cluster.namespaces.get(namespace).unwrap_or(&NONE)
+        self.facts.namespace_labels(namespace)
     }
+}
 
-    fn compile(&self, policy: Policy) -> Compiled {
-        let selects = |index: &usize| {
-            let workload = self.at(*index);
-            workload.namespace == policy.namespace && policy.pod_selector.matches(&workload.labels)
-        };
-        let selected = (0..self.isolating.len()).filter(selects).collect();
-        let rules = Direction::ALL.map(|direction| {
-            let rules = policy.rules(direction).unwrap_or_default().iter();
-            rules.map(|rule| self.compile_rule(&policy, rule)).collect()
-        });
-        Compiled { policy, selected, rules }
+impl Compiled {
+    /// The workloads that the policy selects, or may.
+    fn touched(&self) -> impl Iterator<Item = usize> {
+        self.selected.iter().copied().chain(self.perhaps.iter().map(|(workload, _)| *workload))
     }
+}
 
-    fn compile_rule(&self, policy: &Policy, rule: &Rule) -> CompiledRule {
-        let (mut sure, mut maybe) = (Vec::new(), Vec::new());
-        for index in 0..self.isolating.len() {
-            match self.matches(policy, rule, Endpoint::Workload(index)) {
-                Match::Yes => sure.push(index),
-                Match::Maybe(_) => maybe.push(index),
-                Match::No => {}
-            }
-        }
-        let mut fixed = if rule.ports.is_empty() { Connections::all() } else { Connections::none() };
-        let mut named = Vec::new();
-        for port in &rule.ports {
-            match &port.target {
-                Target::Every => fixed = fixed.union(&Connections::protocol(port.protocol)),
-                Target::Range(first, last) => fixed = fixed.union(&Connections::range(port.protocol, *first, *last)),
-                Target::Named(name) => named.push((port.protocol, name.clone())),
-            }
-        }
-        CompiledRule { sure, maybe, fixed, named }
-    }
+fn perhaps_isolated(policy: &Policy, label: &str) -> Doubt {
+    Doubt::PerhapsIsolated { policy: policy.to_string(), at: policy.at.clone(), label: label.to_owned() }
 }
 
 fn key(policy: &Policy) -> (String, String) {

@@ -29,6 +29,13 @@ pub struct Object {
     pub node: Node,
 }
 
+impl Object {
+    /// Its namespace; what gives none is in `namespace`.
+    pub(crate) fn namespace<'o>(&'o self, namespace: &'o str) -> &'o str {
+        self.namespace.as_deref().unwrap_or(namespace)
+    }
+}
+
 /// Why an input could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -62,15 +69,23 @@ impl ReadError {
 
 /// The objects of a file, of every manifest below a folder in the order of their paths, or of standard input (`-`).
 ///
-/// In a folder, documents that are no Kubernetes objects are normal (Helm's values, Compose files): they become objects
-/// without name or version, whose kind says what they are.
+/// In a folder, documents that are no Kubernetes objects are normal (Helm's values and templates, Compose files): they
+/// become objects without name or version, whose kind says what they are.
 ///
 /// # Errors
 /// What cannot be read, and the first place at which a file is not a manifest.
 pub fn read(path: &Path) -> Result<Vec<Object>, ReadError> {
     let mut objects = Vec::new();
     for (file, text) in texts(path)? {
-        objects.extend(objects_of(&file, &text, path.is_dir())?);
+        match objects_of(&file, &text, path.is_dir()) {
+            // A chart's templates lie among manifests; they are no YAML before they are rendered.
+            Err(problem) if path.is_dir() && text.contains("{{") => {
+                let node = Node { at: problem.at, value: Value::Mapping(Vec::new()) };
+                let kind = format!("template that is not rendered ({file}; helm template renders a chart)");
+                objects.push(Object { api_version: String::new(), kind, namespace: None, name: String::new(), node });
+            }
+            found => objects.extend(found?),
+        }
     }
     Ok(objects)
 }
@@ -184,7 +199,9 @@ fn flatten(node: Node, list: Option<(&str, &str)>, objects: &mut Vec<Object>) ->
                 .try_for_each(|item| flatten(item, list, objects))
         }
         _ => {
-            let namespace = node.at_path(&["metadata", "namespace"]).and_then(Node::text).map(str::to_owned);
+            let namespace =
+                node.at_path(&["metadata", "namespace"]).and_then(Node::text).filter(|given| !given.is_empty());
+            let namespace = namespace.map(str::to_owned);
             let name = name(&node);
             objects.push(Object { api_version, kind, namespace, name, node });
             Ok(())

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use crate::{
     connections::Connections,
-    evaluator::{CompiledRule, Endpoint, Evaluator},
+    evaluator::{Endpoint, Evaluator},
+    facts::CompiledRule,
     policy::Direction,
     reach::{Reach, settle},
 };
@@ -87,8 +88,13 @@ impl Row<'_> {
         let none = results.place(Reach::none());
         let mut row = Row { results, of: vec![none; evaluator.workloads().len()] };
         let isolating = evaluator.isolating(subject, direction);
-        for rule in isolating.iter().flat_map(|policy| &policy.rules[direction as usize]) {
-            for (peers, sure) in [(&rule.sure, true), (&rule.maybe, false)] {
+        let sure = isolating.sure.iter().map(|policy| (policy, true));
+        let perhaps = isolating.perhaps.iter().map(|(policy, _)| (policy, false));
+        let rules = sure
+            .chain(perhaps)
+            .flat_map(|(policy, isolates)| policy.rules[direction as usize].iter().map(move |rule| (rule, isolates)));
+        for (rule, isolates) in rules {
+            for (peers, sure) in [(&rule.sure, isolates), (&rule.maybe, false)] {
                 match direction {
                     Direction::Egress if rule.has_named_ports() => row.admit_each(evaluator, rule, peers, sure),
                     _ => {
@@ -98,7 +104,7 @@ impl Row<'_> {
                 }
             }
         }
-        row.settle(evaluator, direction, subject, isolating.is_empty());
+        row.settle(evaluator, direction, subject);
         row.of
     }
 
@@ -139,8 +145,11 @@ impl Row<'_> {
     }
 
     /// What passes in the end: everything on an open side, and what doubts leave of it.
-    fn settle(&mut self, evaluator: &Evaluator, direction: Direction, subject: usize, open: bool) {
-        let doubts = evaluator.side_doubts(subject, open);
+    fn settle(&mut self, evaluator: &Evaluator, direction: Direction, subject: usize) {
+        let isolating = evaluator.isolating(subject, direction);
+        let open = isolating.is_open();
+        let mut doubts = evaluator.side_doubts(subject, open);
+        doubts.extend(isolating.doubts().cloned());
         let mut settled = HashMap::new();
         for place in &mut self.of {
             *place = *settled.entry(*place).or_insert_with(|| {

@@ -5,14 +5,19 @@ use std::{collections::BTreeMap, fmt};
 use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::{connections::Protocol, location::Location, selector::Selector};
+use crate::{
+    connections::Protocol,
+    location::{Location, Problem},
+    selector::{Fit, Selector},
+};
 
 mod read;
 
 /// A policy: the pods that it selects, and what it admits to and from them.
 ///
 /// It serializes as the Kubernetes object that it was read from, with every default written out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Two are equal if they say the same, however it is written.
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// Where it stands.
     pub at: Location,
@@ -28,6 +33,11 @@ pub struct Policy {
     pub egress: Option<Vec<Rule>>,
     /// Where rules stand that do nothing, since `policyTypes` leaves their direction out.
     pub(crate) idle: Option<(Location, Direction)>,
+    /// Whether `policyTypes` are given, and for which directions rules are written, be they none.
+    pub(crate) types_given: bool,
+    pub(crate) written: Vec<Direction>,
+    /// Where `y` or `n` stands without quotes and is taken for text: kubectl takes it for a boolean.
+    pub(crate) unquoted: Vec<Problem>,
 }
 
 /// The two ways in which a policy isolates a pod.
@@ -143,7 +153,18 @@ impl Policy {
         egress: Option<Vec<Rule>>,
     ) -> Self {
         let at = Location { file: "(no file)".into(), line: 1, column: 1 };
-        Self { at, namespace: namespace.into(), name: name.into(), pod_selector, ingress, egress, idle: None }
+        Self {
+            at,
+            namespace: namespace.into(),
+            name: name.into(),
+            pod_selector,
+            ingress,
+            egress,
+            idle: None,
+            types_given: true,
+            written: Direction::ALL.to_vec(),
+            unquoted: Vec::new(),
+        }
     }
 
     /// Its rules of one direction; nothing when it does not isolate in that direction.
@@ -154,6 +175,18 @@ impl Policy {
         }
     }
 }
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        let what = |policy: &Self| {
+            let Self { namespace, name, pod_selector, ingress, egress, .. } = policy.clone();
+            (namespace, name, pod_selector, ingress, egress)
+        };
+        what(self) == what(other)
+    }
+}
+
+impl Eq for Policy {}
 
 /// Displayed as `namespace/name`.
 impl fmt::Display for Policy {
@@ -166,6 +199,16 @@ impl IpBlock {
     /// Whether it holds the address.
     pub fn contains(&self, address: std::net::IpAddr) -> bool {
         self.cidr.contains(&address) && !self.except.iter().any(|hole| hole.contains(&address))
+    }
+
+    /// Whether it holds a block: all of it, some or nothing.
+    pub(crate) fn fit(&self, block: &IpNet) -> Fit {
+        let apart = |net: &IpNet| !net.contains(block) && !block.contains(net);
+        match self.cidr.contains(block) && self.except.iter().all(apart) {
+            true => Fit::Yes,
+            false if apart(&self.cidr) || self.except.iter().any(|hole| hole.contains(block)) => Fit::No,
+            false => Fit::Perhaps,
+        }
     }
 
     /// Whether it holds every IPv4 address, or every IPv6 address.

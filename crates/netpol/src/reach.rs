@@ -24,7 +24,7 @@ pub enum Verdict {
 }
 
 /// The connections that go through: those that are sure, and those that are possible, which hold the sure ones.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reach {
     /// What goes through whatever the network makes of what Kubernetes leaves open.
     pub sure: Connections,

@@ -5,7 +5,9 @@
 use crate::{
     connections::{Connections, Protocol},
     doubt::Doubt,
-    evaluator::{Admission, Endpoint, Evaluator, IpBlockPods, Pair, Side},
+    endpoint::{Endpoint, Place, Pods},
+    evaluator::{Admission, Evaluator, IpBlockPods, Pair, Side},
+    facts::Match,
     policy::{Direction, Peer, Policy, Port, Rule, Scope, Target},
     reach::Verdict,
     selector::{Labels, Requirement, Selector},
@@ -60,10 +62,15 @@ impl Evaluator {
     fn isolation(&self, side: &Side<'_>) -> String {
         let (direction, subject) = (side.direction, self.name(side.subject));
         match side.isolated_by.as_slice() {
-            [] if self.workload(side.subject).is_none() => {
-                format!("{subject} is outside, where no NetworkPolicy applies")
-            }
-            [] => format!("{direction} of {subject} is open"),
+            [] => match side.subject {
+                Endpoint::Address(_) | Endpoint::Block(_) => {
+                    format!("{subject} is outside, where no NetworkPolicy applies")
+                }
+                Endpoint::Pods(Pods { place: Place::Namespaces(_), .. }) => {
+                    format!("{direction} of {subject} is not asked: of which namespace it is, is not known")
+                }
+                Endpoint::Workload(_) | Endpoint::Pods(_) => format!("{direction} of {subject} is open"),
+            },
             policies => format!("{direction} of {subject} is isolated by {}", join(policies, "and")),
         }
     }
@@ -147,8 +154,12 @@ impl Evaluator {
 
     /// How many requirements of a peer the endpoint does not meet, and what they are: `its pods must carry role=frontend
     /// in namespace stars; client/client carries role=client`.
-    fn peer_miss(&self, policy: &Policy, peer: &Peer, other: Endpoint) -> (usize, String) {
+    fn peer_miss(&self, policy: &Policy, peer: &Peer, other: Endpoint<'_>) -> (usize, String) {
         let name = self.name(other);
+        if let (Endpoint::Block(_) | Endpoint::Pods(_), Match::Yes) = (other, self.facts().admits(policy, peer, other))
+        {
+            return (0, String::new());
+        }
         let (namespace_selector, pod_selector) = match (&peer.scope, other) {
             (Scope::Pods { namespace_selector, pod_selector }, Endpoint::Workload(_)) => {
                 (namespace_selector, pod_selector)
@@ -156,11 +167,27 @@ impl Evaluator {
             (Scope::Pods { .. }, Endpoint::Address(_)) => {
                 return (1, format!("it admits pods, and {name} is not a pod's address"));
             }
+            (Scope::Pods { .. }, Endpoint::Block(_)) => {
+                return (1, format!("it admits pods, and {name} is a block of addresses"));
+            }
+            (Scope::Block { ip_block }, Endpoint::Block(_)) => {
+                return (1, format!("its addresses must lie in {ip_block}"));
+            }
+            (Scope::Pods { namespace_selector, pod_selector }, Endpoint::Pods(_)) => {
+                let pods = match pod_selector {
+                    Some(selector) if !selector.is_everything() => format!("carry {selector}"),
+                    _ => "be".to_owned(),
+                };
+                return (
+                    1,
+                    format!("its pods must {pods} {}, which is not {name}", place(policy, namespace_selector.as_ref())),
+                );
+            }
             (Scope::Block { ip_block }, Endpoint::Address(address)) => {
                 let unmet = usize::from(!ip_block.contains(address));
                 return (unmet, format!("its addresses must lie in {ip_block}"));
             }
-            (Scope::Block { ip_block }, Endpoint::Workload(_)) => {
+            (Scope::Block { ip_block }, Endpoint::Workload(_) | Endpoint::Pods(_)) => {
                 let what = match self.options().ip_block_pods {
                     IpBlockPods::Ignore => format!("its ipBlock {ip_block} is taken to admit no pod"),
                     _ => format!("its addresses must lie in {ip_block}, and those of {name} do not"),
@@ -177,24 +204,21 @@ impl Evaluator {
             unmet += 1;
             has.push(carries(requirement, &workload.labels));
         }
-        let place = match namespace_selector {
-            None => {
-                if policy.namespace != workload.namespace {
-                    unmet += 1;
-                    has.push(format!("is in namespace {}", workload.namespace));
-                }
-                format!("in namespace {}", policy.namespace)
+        match namespace_selector {
+            None if policy.namespace != workload.namespace => {
+                unmet += 1;
+                has.push(format!("is in namespace {}", workload.namespace));
             }
-            Some(selector) if selector.is_everything() => "in any namespace".into(),
+            None => {}
             Some(selector) => {
                 let labels = self.namespace_labels(&workload.namespace);
                 for requirement in selector.unmet(labels) {
                     unmet += 1;
                     has.push(format!("is in namespace {}, which {}", workload.namespace, carries(requirement, labels)));
                 }
-                format!("in a namespace with {selector}")
             }
-        };
+        }
+        let place = place(policy, namespace_selector.as_ref());
         let must = if pods.is_everything() { "be".to_owned() } else { format!("carry {pods}") };
         (unmet, format!("its pods must {must} {place}; {name} {}", join(&has, "and")))
     }
@@ -239,8 +263,8 @@ fn concerns(admission: &Admission<'_>, about: About) -> bool {
     }
 }
 
-impl Side<'_> {
-    fn other_of(&self, destination_is_workload: bool) -> Endpoint {
+impl<'e> Side<'e> {
+    fn other_of(&self, destination_is_workload: bool) -> Endpoint<'e> {
         match (self.direction, destination_is_workload) {
             (Direction::Ingress, true) => self.subject,
             _ => self.other,
@@ -272,6 +296,15 @@ fn carries(requirement: &Requirement, labels: &Labels) -> String {
     match labels.get(key) {
         Some(value) => format!("carries {key}={value}"),
         None => format!("carries no {key}"),
+    }
+}
+
+/// Where a peer's pods are.
+fn place(policy: &Policy, namespace_selector: Option<&Selector>) -> String {
+    match namespace_selector {
+        None => format!("in namespace {}", policy.namespace),
+        Some(selector) if selector.is_everything() => "in any namespace".into(),
+        Some(selector) => format!("in a namespace with {selector}"),
     }
 }
 

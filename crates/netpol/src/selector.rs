@@ -1,6 +1,9 @@
 //! Label selectors: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -48,6 +51,17 @@ pub enum Operator {
     DoesNotExist,
 }
 
+/// Whether a selector selects, where not every label's value is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Whatever the unknown values are, it does not.
+    No,
+    /// It hangs on them.
+    Perhaps,
+    /// Whatever they are, it does.
+    Yes,
+}
+
 impl Requirement {
     /// Whether the labels meet it.
     pub fn is_met_by(&self, labels: &Labels) -> bool {
@@ -60,6 +74,71 @@ impl Requirement {
             Operator::DoesNotExist => value.is_none(),
         }
     }
+
+    /// Whether labels meet it of which some are there with values that are not known.
+    fn fit(&self, labels: &Labels, varying: &BTreeSet<String>) -> Fit {
+        let known = |met| if met { Fit::Yes } else { Fit::No };
+        match (varying.contains(&self.key), &self.operator) {
+            (false, _) => known(self.is_met_by(labels)),
+            (true, Operator::Exists) => Fit::Yes,
+            (true, Operator::DoesNotExist) => Fit::No,
+            (true, _) => Fit::Perhaps,
+        }
+    }
+}
+
+/// What several requirements leave of one label: whether it may be missing, and its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Domain<'s> {
+    missing: bool,
+    /// Those given, or all but those given.
+    values: BTreeSet<&'s str>,
+    all_but: bool,
+}
+
+impl<'s> Domain<'s> {
+    fn of(requirements: &'s [Requirement], key: &str) -> Self {
+        let mut domain = Self { missing: true, values: BTreeSet::new(), all_but: true };
+        for requirement in requirements.iter().filter(|requirement| requirement.key == key) {
+            match &requirement.operator {
+                Operator::Equals(value) => domain.keep(std::slice::from_ref(value)),
+                Operator::In(values) => domain.keep(values),
+                Operator::NotIn(values) if domain.all_but => domain.values.extend(values.iter().map(String::as_str)),
+                Operator::NotIn(values) => domain.values.retain(|value| !values.iter().any(|hole| hole == value)),
+                Operator::Exists => domain.missing = false,
+                Operator::DoesNotExist => (domain.values, domain.all_but) = (BTreeSet::new(), false),
+            }
+        }
+        domain
+    }
+
+    fn keep(&mut self, values: &'s [String]) {
+        self.missing = false;
+        let kept = values.iter().map(String::as_str).filter(|value| self.values.contains(value) != self.all_but);
+        (self.values, self.all_but) = (kept.collect(), false);
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.missing && !self.all_but && self.values.is_empty()
+    }
+
+    fn is_inside(&self, other: &Self) -> bool {
+        let values = match (self.all_but, other.all_but) {
+            (false, _) => self.values.iter().all(|value| other.values.contains(value) != other.all_but),
+            (true, true) => other.values.is_subset(&self.values),
+            (true, false) => false,
+        };
+        values && (other.missing || !self.missing)
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let values = match (self.all_but, other.all_but) {
+            (false, _) => self.values.iter().any(|value| other.values.contains(value) != other.all_but),
+            (true, false) => other.values.iter().any(|value| !self.values.contains(value)),
+            (true, true) => true,
+        };
+        values || self.missing && other.missing
+    }
 }
 
 impl Selector {
@@ -71,6 +150,41 @@ impl Selector {
     /// Whether an object with these labels is selected.
     pub fn matches(&self, labels: &Labels) -> bool {
         self.unmet(labels).next().is_none()
+    }
+
+    /// Whether an object is selected that carries these labels, and those of `varying` with values that are not known.
+    pub fn fit(&self, labels: &Labels, varying: &BTreeSet<String>) -> Fit {
+        self.requirements.iter().map(|requirement| requirement.fit(labels, varying)).min().unwrap_or(Fit::Yes)
+    }
+
+    /// Whether what `class` selects is selected: all of it, some or nothing. Exact, since labels do not hang on each other.
+    pub fn covers(&self, class: &Self) -> Fit {
+        let fits = self.requirements.iter().map(|Requirement { key, .. }| {
+            let (own, theirs) = (Domain::of(&self.requirements, key), Domain::of(&class.requirements, key));
+            match (theirs.is_inside(&own), theirs.meets(&own)) {
+                (true, _) => Fit::Yes,
+                (false, true) => Fit::Perhaps,
+                (false, false) => Fit::No,
+            }
+        });
+        fits.min().unwrap_or(Fit::Yes)
+    }
+
+    /// Whether no object can be selected, since its requirements contradict each other.
+    pub fn is_contradictory(&self) -> bool {
+        self.requirements.iter().any(|requirement| Domain::of(&self.requirements, &requirement.key).is_empty())
+    }
+
+    /// What both select.
+    pub fn and(&self, other: &Self) -> Self {
+        let mut requirements = self.requirements.clone();
+        requirements.extend(other.requirements.iter().filter(|own| !self.requirements.contains(own)).cloned());
+        Self { requirements }
+    }
+
+    /// Its requirements, all of which must hold.
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.requirements
     }
 
     /// The requirements that these labels do not meet.
@@ -166,12 +280,16 @@ fn read_expression(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Opt
 /// A qualified name: an optional DNS subdomain and a slash, then at most 63 characters.
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>
 fn check_key(key: &str, refuse: impl FnOnce(String)) {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    if !is_qualified(name) || prefix.is_some_and(|prefix| !is_subdomain(prefix)) {
-        refuse(format!(
-            "{key:?} is not a label key: at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, after an optional DNS name and '/'"
-        ));
+    if !is_label_key(key) {
+        refuse(format!("{key:?} is not a label key: {LABEL_KEY}"));
     }
+}
+
+pub(crate) const LABEL_KEY: &str = "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, after an optional DNS name and '/'";
+
+pub(crate) fn is_label_key(key: &str) -> bool {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    is_qualified(name) && prefix.is_none_or(is_subdomain)
 }
 
 fn check_value(value: &str, refuse: impl FnOnce(String)) {

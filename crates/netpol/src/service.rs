@@ -70,7 +70,10 @@ impl Service {
         }
         let spec = |field: &str| object.node.at_path(&["spec", field]);
         let selector = spec("selector").map(Node::entries).filter(|entries| !entries.is_empty()).map(|entries| {
-            entries.iter().map(|entry| (entry.key.clone(), entry.value.text().unwrap_or_default().to_owned())).collect()
+            entries
+                .iter()
+                .map(|entry| (entry.key.to_string(), entry.value.text().unwrap_or_default().to_owned()))
+                .collect()
         });
         let address = spec("clusterIP").and_then(Node::text);
         let listed = ["clusterIPs", "externalIPs"].into_iter().filter_map(spec).flat_map(Node::items);
@@ -79,7 +82,7 @@ impl Service {
             listed.chain(balancer.iter().filter_map(|item| item.get("ip"))).filter_map(Node::text).chain(address);
         Some(Self {
             at: object.node.at.clone(),
-            namespace: object.namespace.as_deref().unwrap_or(namespace).to_owned(),
+            namespace: object.namespace(namespace).to_owned(),
             name: object.name.clone(),
             selector,
             ports: spec("ports").map(Node::items).unwrap_or_default().iter().filter_map(read_port).collect(),

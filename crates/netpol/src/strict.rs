@@ -26,11 +26,38 @@ impl fmt::Display for Path<'_> {
     }
 }
 
+/// What a scalar must be.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Bool,
+    Integer,
+    Time,
+}
+
+/// RFC 3339, as Go parses it.
+fn is_time(text: &str) -> bool {
+    let digits = |text: &str, pattern: &str| {
+        text.len() == pattern.len()
+            && text.bytes().zip(pattern.bytes()).all(|(own, wanted)| match wanted {
+                b'0' => own.is_ascii_digit(),
+                _ => own == wanted,
+            })
+    };
+    let Some((date, rest)) = text.split_at_checked(19) else { return false };
+    let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let fraction = &rest[..rest.len() - zone.len()];
+    digits(date, "0000-00-00T00:00:00")
+        && (fraction.is_empty() || fraction.len() > 1 && fraction.rfind('.') == Some(0))
+        && (zone == "Z" || digits(zone, "+00:00") || digits(zone, "-00:00"))
+}
+
 /// Collects what is wrong with one object.
 pub(crate) struct Strict<'s> {
     /// The object's kind and name, said before each problem.
     pub(crate) object: &'s str,
     pub(crate) problems: &'s mut Vec<Problem>,
+    /// `y` and `n` without quotes: booleans to kubectl, which refuses them where a string must be, and text to others.
+    pub(crate) unquoted: &'s mut Vec<Problem>,
 }
 
 impl Strict<'_> {
@@ -40,13 +67,14 @@ impl Strict<'_> {
         self.problems.push(Problem::new(at, format!("{}: {path}{colon}{message}", self.object)));
     }
 
-    /// Refuses what is not a mapping, and every field that is not among `known`.
+    /// Refuses what is not a mapping, and every field that is not among `known` and not null.
     pub(crate) fn fields(&mut self, node: &Node, path: &Path<'_>, known: &[&str]) {
         if !matches!(node.value, Value::Mapping(_)) {
             self.refuse(&node.at, path, format_args!("must be a mapping, and is {}", node.described()));
         }
         for entry in node.entries() {
-            if !known.contains(&entry.key.as_str()) {
+            // A null is a field left out, and so is one that nobody knows.
+            if !known.contains(&&*entry.key) && !entry.value.is_null() {
                 let message = format!("unknown field{}", closest(&entry.key, known));
                 self.refuse(&entry.at, &Path::Field(path, &entry.key), message);
             }
@@ -65,6 +93,14 @@ impl Strict<'_> {
     pub(crate) fn string<'n>(&mut self, node: &'n Node, path: &Path<'_>) -> Option<&'n str> {
         match &node.value {
             Value::Scalar(text, Scalar::String) => Some(text),
+            Value::Scalar(text, Scalar::Bool) if text.len() == 1 => {
+                let message = format!(
+                    "{}: {path}: must be a string, and {text} without quotes is a boolean to kubectl: write {text:?}",
+                    self.object
+                );
+                self.unquoted.push(Problem::new(&node.at, message));
+                Some(text)
+            }
             Value::Scalar(text, Scalar::Bool | Scalar::Integer(_) | Scalar::Float) => {
                 let is = node.described();
                 self.refuse(&node.at, path, format_args!("must be a string, and is {is}: write {text:?} in quotes"));
@@ -88,9 +124,27 @@ impl Strict<'_> {
                 true => Some(""),
                 false => self.string(value, &Path::Field(path, key)),
             };
-            strings.extend(text.map(|text| (key.clone(), text.to_owned())));
+            strings.extend(text.map(|text| (key.to_string(), text.to_owned())));
         }
         strings
+    }
+
+    /// A boolean, a whole number or a time, as the API server reads them.
+    pub(crate) fn scalar(&mut self, node: &Node, path: &Path<'_>, kind: Kind) {
+        let is = match (kind, &node.value) {
+            (Kind::Bool, Value::Scalar(_, Scalar::Bool)) => true,
+            (Kind::Integer, Value::Scalar(_, Scalar::Integer(_))) => true,
+            (Kind::Time, Value::Scalar(text, Scalar::String)) => is_time(text),
+            _ => false,
+        };
+        if !is {
+            let wanted = match kind {
+                Kind::Bool => "true or false",
+                Kind::Integer => "a whole number",
+                Kind::Time => "a time such as 2026-01-31T12:00:00Z",
+            };
+            self.refuse(&node.at, path, format_args!("must be {wanted}, and is {}", node.described()));
+        }
     }
 
     /// A port number, 1 to 65535.

@@ -1,12 +1,14 @@
 //! What holds for all policies, on generated clusters.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeSet;
+
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use star_netpol::{
     Cluster, Evaluator, Location, Matrix, Protocol,
     evaluator::{Endpoint, IpBlockPods, Options},
     manifest::parse,
-    policy::{IpBlock, Peer, Policy, Port, Rule, Scope, Target},
+    policy::{Direction, IpBlock, Peer, Policy, Port, Rule, Scope, Target},
     reach::Reach,
     selector::{Operator, Requirement, Selector},
 };
@@ -100,6 +102,25 @@ fn pods() -> String {
                 "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p{p}, namespace: {namespace}, labels: {{{labels}}}}}, spec: {{hostNetwork: {host}, containers: [{{ports: [{{name: web, containerPort: {}}}]}}]}}, status: {{podIP: 10.0.{n}.{}}}}}\n",
                 p + 1,
                 p * 80 + 1
+            );
+        }
+    }
+    text
+}
+
+/// Pods of every combination of labels and one value that no policy knows, in the namespaces at hand and in another.
+fn outsiders() -> String {
+    let values = [None, Some("a"), Some("b"), Some(""), Some("other")];
+    let label = |key: &str, value: Option<&str>| value.map(|value| format!("{key}: '{value}'"));
+    let mut text = "---\n{apiVersion: v1, kind: Namespace, metadata: {name: w, labels: {app: b}}}\n".to_owned();
+    for namespace in NAMESPACES.iter().chain(&["w"]) {
+        for (number, (app, tier)) in
+            values.iter().flat_map(|app| values.iter().map(move |tier| (app, tier))).enumerate()
+        {
+            let labels: Vec<_> = [label("app", *app), label("tier", *tier)].into_iter().flatten().collect();
+            text += &format!(
+                "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: o{number}, namespace: {namespace}, labels: {{{}}}}}, spec: {{}}}}\n",
+                labels.join(", ")
             );
         }
     }
@@ -202,6 +223,62 @@ proptest! {
             prop_assert_eq!(&pair.egress.reach, matrix.egress(source, destination));
             prop_assert_eq!(&pair.ingress.reach, matrix.ingress(source, destination));
             prop_assert!(pair.reach.possible.covers(&pair.reach.sure));
+        }
+    }
+
+    #[test]
+    fn no_change_towards_the_world_outside_escapes(old in any_policies(), new in any_policies()) {
+        // Every outsider as a pod of its own, known to both; what differs for one of them must be told to those who know none.
+        let with = |policies: &[Policy], outsiders: &str| {
+            let objects = parse(&"pods.yaml".into(), &format!("{}{outsiders}", pods())).unwrap();
+            let mut evaluator = Evaluator::new(Cluster::new(&objects, "default").unwrap(), Options { ip_block_pods: IpBlockPods::Ignore });
+            policies.iter().for_each(|policy| drop(evaluator.apply(policy.clone())));
+            evaluator
+        };
+        let (all_old, all_new) = (with(&old, &outsiders()), with(&new, &outsiders()));
+        let (known_old, known_new) = (with(&old, ""), with(&new, ""));
+        let known: Vec<_> = known_old.workloads().iter().map(ToString::to_string).collect();
+        let place = |e: &Evaluator, name: &str| e.workloads().iter().position(|own| own.to_string() == name).unwrap();
+        let outside: Vec<_> = (0..all_old.workloads().len()).filter(|index| !known.contains(&all_old.workloads()[*index].to_string())).collect();
+        let mut told = BTreeSet::new();
+        for direction in Direction::ALL {
+            for (index, name) in known.iter().enumerate() {
+                let end = Some(Endpoint::Workload(index));
+                if !star_netpol::outside::changes((&known_old, end), (&known_new, end), direction).is_empty() {
+                    told.insert((direction, name.clone()));
+                }
+            }
+            for namespace in NAMESPACES {
+                for class in star_netpol::outside::subjects(&known_old, &known_new, namespace) {
+                    let end = Some(Endpoint::Pods(&class));
+                    if !star_netpol::outside::changes((&known_old, end), (&known_new, end), direction).is_empty() {
+                        told.insert((direction, namespace.to_owned()));
+                    }
+                }
+            }
+            let differs = |subject: usize, other: Endpoint<'_>| {
+                let side = |e: &Evaluator| e.side(direction, Endpoint::Workload(subject), other).reach.sure;
+                side(&all_old) != side(&all_new)
+            };
+            let addresses = ["8.8.8.8", "10.0.1.1", "10.0.1.200", "10.9.9.9", "fd00::1"].map(|text| Endpoint::Address(text.parse().unwrap()));
+            for name in &known {
+                let subject = place(&all_old, name);
+                let somebody = outside.iter().map(|index| Endpoint::Workload(*index)).chain(addresses).any(|other| differs(subject, other));
+                prop_assert!(!somebody || told.contains(&(direction, name.clone())) || known_old.workloads()[place(&known_old, name)].host_network, "{direction} {name}");
+            }
+            for &subject in &outside {
+                let namespace = &all_old.workloads()[subject].namespace;
+                let somebody = outside.iter().step_by(7).map(|index| Endpoint::Workload(*index)).chain(addresses).any(|other| differs(subject, other));
+                prop_assert!(!somebody || told.contains(&(direction, namespace.clone())), "{direction} {}", all_old.workloads()[subject]);
+            }
+        }
+        // And nothing is told where nothing changed.
+        let mut reversed = old.clone();
+        reversed.reverse();
+        let same = with(&reversed, "");
+        for (index, direction) in (0..known.len()).flat_map(|index| Direction::ALL.map(|direction| (index, direction))) {
+            let end = Some(Endpoint::Workload(index));
+            prop_assert!(star_netpol::outside::changes((&known_old, end), (&same, end), direction).is_empty());
         }
     }
 

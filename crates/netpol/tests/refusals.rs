@@ -197,12 +197,20 @@ fn invalid_specs_are_refused_with_line_column_and_path() {
 
 #[test]
 fn what_the_api_server_takes_is_taken() {
+    let block = |cidr: &str| refused(&format!("ingress: [{{from: [{{ipBlock: {{cidr: '{cidr}'}}}}]}}]")).join("|");
+    for (cidr, cure) in [
+        ("10.1.2.3/8", "\"10.1.2.3/8\" has bits beyond its prefix: write 10.0.0.0/8, or 10.1.2.3/32"),
+        ("10.0.0.0/08", "\"10.0.0.0/08\" has leading zeros: write 10.0.0.0/8"),
+        ("::ffff:10.0.0.0/104", "\"::ffff:10.0.0.0/104\" is an IPv4 block written as IPv6: write it as IPv4"),
+    ] {
+        assert!(block(cidr).ends_with(cure), "{}", block(cidr));
+    }
     for spec in [
         "podSelector: {matchLabels: {example.com/a_b.c: X-1, empty: ''}}",
         "podSelector: {matchExpressions: [{key: a, operator: Exists, values: []}]}",
         "policyTypes: [Egress, Egress]",
         "ingress: [{from: [{podSelector: {}, namespaceSelector: {}, ipBlock: null}]}]",
-        "ingress: [{from: [{ipBlock: {cidr: 10.1.2.3/8, except: [10.0.0.0/9, 10.0.0.1/32]}}]}]",
+        "ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/9, 10.0.0.1/32]}}]}]",
         "ingress: [{ports: [{port: 1, endPort: 65535}, {port: a}, {port: fifteen-letters, protocol: SCTP}, {port: 80, endPort: 80}]}]",
     ] {
         assert_eq!(refused(spec), [""; 0], "{spec}");
@@ -213,7 +221,7 @@ fn what_the_api_server_takes_is_taken() {
 fn metadata_is_checked_and_an_export_is_taken() {
     let policy =
         |rest: &str| wrong(&format!("{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, {rest}, spec: {{}}}}"));
-    let export = "metadata: {name: p, namespace: x, labels: {a: b}, annotations: {a: 'b c'}, uid: 1-2, resourceVersion: '7', generation: 1, creationTimestamp: null, managedFields: [{manager: kubectl}]}, status: {}";
+    let export = "metadata: {name: p, namespace: x, labels: {a: b}, annotations: {a: 'b c'}, uid: 1-2, resourceVersion: '7', generation: 1, creationTimestamp: null, managedFields: [{manager: kubectl}]}, status: null";
     assert_eq!(policy(export), [""; 0]);
     let first = |rest: &str| policy(rest).join("|");
     let p = "NetworkPolicy default";
@@ -240,6 +248,18 @@ fn metadata_is_checked_and_an_export_is_taken() {
     );
     assert!(first("metadata: {name: p, annotations: {a: 1}}").contains("metadata.annotations.a: must be a string"));
     assert!(first("metadata: {name: p}, specs: {}").contains("specs: unknown field; did you mean spec?"));
+    // Part of the API from 1.24 to 1.27.
+    assert!(first("metadata: {name: p}, status: {}").contains("status: unknown field"));
+    assert!(
+        first("metadata: {name: p, creationTimestamp: 2026-13}")
+            .ends_with("must be a time such as 2026-01-31T12:00:00Z, and is \"2026-13\"")
+    );
+    for time in ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.5+01:00"] {
+        assert_eq!(first(&format!("metadata: {{name: p, creationTimestamp: '{time}'}}")), "");
+    }
+    for time in ["2026-01-31T12:00:00", "2026-01-31 12:00:00Z", "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00.1.2Z"] {
+        assert_ne!(first(&format!("metadata: {{name: p, creationTimestamp: '{time}'}}")), "", "{time}");
+    }
 }
 
 #[test]

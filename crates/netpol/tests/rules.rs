@@ -3,7 +3,8 @@
 
 use star_netpol::{
     Cluster, Evaluator, Protocol,
-    edge::{Destination, Edge},
+    destination::Destination,
+    edge::Edge,
     evaluator::{Endpoint, IpBlockPods, Options},
     manifest::parse,
     reach::Verdict,
@@ -46,7 +47,7 @@ fn manifests(policies: &[(&str, &str)]) -> String {
     format!("{PODS}{}", policies.collect::<String>())
 }
 
-fn endpoint(evaluator: &Evaluator, name: &str) -> Endpoint {
+fn endpoint<'e>(evaluator: &'e Evaluator, name: &str) -> Endpoint<'e> {
     let end: Destination = name.parse().unwrap();
     evaluator.endpoint(&end.host, "default").unwrap()
 }

@@ -17,7 +17,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Every pair of workloads: what may pass between them.
+    /// Every pair of workloads, and the world outside: what may pass between them.
     #[command(
         after_help = "Example:\n  star-policy eval -f manifests/ -o json | jq '.pairs[] | select(.verdict == \"denied\")'"
     )]
@@ -27,7 +27,9 @@ pub(crate) enum Command {
 Examples:
   star-policy explain -f manifests/ client/client stars/backend:6379
   star-policy explain -f manifests/ client/client http://backend.stars:6379/status
-  star-policy explain -f manifests/ 203.0.113.7 stars/frontend:80/TCP")]
+  star-policy explain -f manifests/ 203.0.113.7 stars/frontend:80/TCP
+  star-policy explain -f manifests/ '*' stars/frontend:80        any pod at all
+  star-policy explain -f manifests/ 'stars/*' 10.0.0.0/8         any pod that stars may get, and a block of addresses")]
     Explain(ExplainArgs),
     /// Which edges a change of manifests opens and closes; exit code 1 if any.
     #[command(
@@ -37,6 +39,12 @@ Examples:
     /// Whether an API server would take the policies; exit code 1 if not.
     #[command(after_help = "Example:\n  kubectl kustomize overlays/prod | star-policy check -f -")]
     Check(CheckArgs),
+    /// The mistakes that people make in policies, each with its cure; exit code 1 if there are any.
+    #[command(after_help = "\
+Examples:
+  star-policy lint -f manifests/
+  kubectl get -A -o json ns,pods,svc,deploy,sts,ds,netpol | star-policy lint -f -")]
+    Lint(LintArgs),
     /// Prints what a shell needs to complete this program's arguments.
     #[command(
         after_help = "Example:\n  star-policy completions bash > ~/.local/share/bash-completion/completions/star-policy"
@@ -50,28 +58,35 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvalArgs {
     /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true, num_args = 1..)]
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced", num_args = 1..)]
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// How to print it.
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) output: Output,
+    /// How to print it [default: table, or summary for more than 40 workloads].
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<Output>,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     /// A manifest, a folder of them (read to its depth), or - for standard input; can be repeated.
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true)]
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced")]
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// NAMESPACE/WORKLOAD, or an ADDRESS outside of the cluster.
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) output: TextOutput,
+    /// NAMESPACE/WORKLOAD, an ADDRESS or block of them outside, '*' for any pod, or 'NAMESPACE/*' for any that it may get.
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
-    /// NAMESPACE/WORKLOAD[:PORT[/PROTOCOL]], SERVICE.NAMESPACE[:PORT], ADDRESS[:PORT] or a URL.
+    /// The same with a port, as in NAMESPACE/WORKLOAD[:PORT[/PROTOCOL]], or SERVICE.NAMESPACE[:PORT], or a URL.
     #[arg(value_name = "DST[:PORT[/PROTO]]")]
     pub(crate) destination: String,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,17 +101,36 @@ pub(crate) struct DiffArgs {
     pub(crate) reading: Reading,
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) output: Output,
+    pub(crate) output: ChangeOutput,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
     /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true, num_args = 1..)]
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced", num_args = 1..)]
     pub(crate) file: Vec<PathBuf>,
     /// The namespace of what gives none.
     #[arg(short, long, value_name = "NS", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) output: TextOutput,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LintArgs {
+    /// A manifest, a folder of them (read to its depth), or - for standard input; several are one cluster.
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required_unless_present = "misplaced", num_args = 1..)]
+    pub(crate) file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) output: LintOutput,
+    #[arg(hide = true, value_name = "FILE")]
+    pub(crate) misplaced: Vec<PathBuf>,
 }
 
 /// How manifests are taken.
@@ -110,13 +144,51 @@ pub(crate) struct Reading {
     pub(crate) ipblock_pods: IpBlockPods,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum Output {
+    /// Every pair, a line each.
+    Table,
+    /// A line for each pair of namespaces.
+    Summary,
+    /// For programs.
+    Json,
+    /// A table for a comment or a page.
+    Markdown,
+    /// A graph for Graphviz.
+    Dot,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(crate) enum ChangeOutput {
     /// For people.
     #[default]
     Table,
     /// For programs.
     Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(crate) enum TextOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(crate) enum LintOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For a pipeline's list of tests.
+    Junit,
+    /// Annotations of a GitHub workflow.
+    Github,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

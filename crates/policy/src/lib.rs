@@ -2,14 +2,18 @@
 //!
 //! - `args`: what can be typed
 //! - `input`: manifests into an evaluator
-//! - `eval`, `explain`, `diff`, `check`: the commands
+//! - `document`, `markdown`, `paint`: how it is printed, for programs, pages and people
+//! - `eval`, `explain`, `diff`, `check`, `lint`: the commands
 
 pub mod args;
 mod check;
 mod diff;
+mod document;
 mod eval;
 mod explain;
 mod input;
+mod lint;
+mod markdown;
 mod paint;
 
 use std::{
@@ -32,6 +36,7 @@ pub fn run(args: Args, paint: Paint, out: &mut dyn Write) -> anyhow::Result<Exit
         Command::Explain(args) => explain::run(args, paint, out),
         Command::Diff(args) => diff::run(args, paint, out),
         Command::Check(args) => check::run(args, out),
+        Command::Lint(args) => lint::run(args, paint, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "star-policy", &mut script);

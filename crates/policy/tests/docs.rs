@@ -17,7 +17,7 @@ fn the_documents_commands_print_what_it_shows() {
         }
         if let (true, Some(command)) = (in_block, line.strip_prefix("$ star-policy ")) {
             let output = Command::new(env!("CARGO_BIN_EXE_star-policy"))
-                .args(command.split(' '))
+                .args(command.split(' ').map(|word| word.trim_matches('\'')))
                 .current_dir(&root)
                 .output()
                 .unwrap();

@@ -1,11 +1,14 @@
 //! The command line, as typed and as meant.
 
+use std::error::Error;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
-use star_daemon::cli;
+use clap::{Parser, Subcommand, ValueEnum};
+use star_daemon::cli::{self, Unquoted};
+use star_daemon::follow::Followed;
 use star_daemon::target::TargetUrl;
 use star_daemon::telemetry::LogArgs;
 
@@ -25,13 +28,14 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// URLs to poll, separated by commas; one without a scheme is http
-    #[arg(long, env = "STAR_URLS", required_unless_present = "urls_file", value_parser = urls)]
+    // Nor does --help show what the environment has: it may hold a password.
+    #[arg(long, env = "STAR_URLS", hide_env_values = true, required_unless_present = "urls_file", value_parser = urls)]
     urls: Option<Urls>,
-    /// The same from a file, one a line or separated by commas: one argument has room for 128 KiB only
-    #[arg(long, value_name = "PATH", env = "STAR_URLS_FILE", conflicts_with = "urls", value_parser = urls_file)]
-    urls_file: Option<Urls>,
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "0.0.0.0")]
+    /// The same from a file, one a line or separated by commas, read again when it changes
+    #[arg(long, value_name = "PATH", env = "STAR_URLS_FILE", conflicts_with = "urls", value_parser = UrlsFile::open)]
+    urls_file: Option<UrlsFile>,
+    /// Address to listen on; :: is all, of IPv6 and IPv4
+    #[arg(long, value_name = "ADDRESS", env = "STAR_HTTP_ADDRESS", default_value = "::", value_parser = cli::address)]
     http_address: IpAddr,
     /// Port to listen on
     #[arg(long, value_name = "PORT", env = "STAR_HTTP_PORT_NUMBER", default_value_t = 9000)]
@@ -42,8 +46,23 @@ pub(crate) struct Args {
     /// Seconds that a check may take, at most the interval [default: 1, or the interval if that is less]
     #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", value_parser = cli::seconds)]
     timeout_seconds: Option<Duration>,
+    /// Keep a connection to each target, too, and tell what it still does: to targets that are star's, or to all
+    #[arg(long, value_name = "WHOM", env = "STAR_KEPT", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "star")]
+    kept: Keep,
     #[command(flatten)]
     logs: LogArgs,
+}
+
+/// To whom connections are kept.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Keep {
+    /// To nobody
+    #[default]
+    None,
+    /// To targets that say in their answers that they are star's
+    Star,
+    /// To all targets; a server that is not made for idle connections may suffer from it
+    All,
 }
 
 #[derive(Debug, Subcommand)]
@@ -58,8 +77,8 @@ pub(crate) enum Command {
 )]
 pub(crate) struct CheckArgs {
     /// What to check; a URL without a scheme is http
-    #[arg(required = true, value_name = "URL", value_parser = TargetUrl::parse)]
-    pub(crate) urls: Vec<TargetUrl>,
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
     /// Seconds that each check may take
     #[arg(long, value_name = "SECONDS", env = "STAR_TIMEOUT_SECONDS", default_value = "1", value_parser = cli::seconds)]
     pub(crate) timeout_seconds: Duration,
@@ -68,29 +87,60 @@ pub(crate) struct CheckArgs {
 /// What the probe is to do.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What to check, in this order.
+    /// What to check at first, in this order.
     pub targets: Vec<TargetUrl>,
+    /// Where that stands: what to check follows the file.
+    pub urls_file: Option<Followed>,
     /// Between two checks of a target.
     pub interval: Duration,
     /// How long a check may take; at most the interval.
     pub timeout: Duration,
+    /// To whom connections are kept, beside the checks.
+    pub kept: Keep,
 }
 
 #[derive(Clone, Debug)]
 struct Urls(Vec<TargetUrl>);
 
-fn urls(text: &str) -> Result<Urls, String> {
-    let given = text.split(',').filter(|url| !url.trim().is_empty());
-    let urls = given.map(TargetUrl::parse).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+/// Parses each; an error names it by its number, for what stands there may hold a password.
+pub(crate) fn targets<'a>(given: impl Iterator<Item = &'a str>) -> Result<Vec<TargetUrl>, String> {
+    let parse = |(index, url)| TargetUrl::parse(url).map_err(|error| format!("URL {}: {error}", index + 1));
+    given.enumerate().map(parse).collect()
+}
+
+fn urls(text: &str) -> Result<Urls, Unquoted> {
+    let urls = targets(text.split(',').filter(|url| !url.trim().is_empty())).map_err(Unquoted)?;
     match urls.len() {
         0..=MAX_TARGETS => Ok(Urls(urls)),
-        count => Err(format!("{count} URLs are more than one probe checks on time; give at most {MAX_TARGETS}")),
+        count => {
+            let problem = format!("{count} URLs are more than one probe checks on time; give at most {MAX_TARGETS}");
+            Err(Unquoted(problem))
+        }
     }
 }
 
-fn urls_file(path: &str) -> Result<Urls, String> {
+/// A file of URLs, and what stands in it now.
+#[derive(Clone, Debug)]
+struct UrlsFile(Followed, Urls);
+
+impl UrlsFile {
+    fn open(path: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        // Before it is read: no change is missed.
+        let file = Followed::new(path.into());
+        let urls = read(file.path())?;
+        Ok(Self(file, Urls(urls)))
+    }
+}
+
+/// Reads a file of URLs.
+pub(crate) fn read(path: &Path) -> Result<Vec<TargetUrl>, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot be read ({error}); name a file that can"))?;
-    urls(&text.lines().collect::<Vec<_>>().join(","))
+    // Editors on Windows put a byte-order mark there.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    match urls(&text.lines().collect::<Vec<_>>().join(",")) {
+        Ok(Urls(urls)) => Ok(urls),
+        Err(Unquoted(problem)) => Err(problem),
+    }
 }
 
 impl Args {
@@ -108,11 +158,13 @@ impl Args {
             http_port,
             http_probe_seconds: interval,
             timeout_seconds,
+            kept,
             logs,
         } = self;
         let timeout = cli::timeout::<Self>(timeout_seconds, interval, "--http-probe-seconds")?;
-        let targets = urls.or(urls_file).map_or_else(Vec::new, |Urls(urls)| urls);
-        Ok((Config { targets, interval, timeout }, SocketAddr::new(http_address, http_port), logs))
+        let (urls_file, listed) = urls_file.map(|UrlsFile(file, urls)| (file, urls)).unzip();
+        let targets = urls.or(listed).map_or_else(Vec::new, |Urls(urls)| urls);
+        Ok((Config { targets, urls_file, interval, timeout, kept }, SocketAddr::new(http_address, http_port), logs))
     }
 }
 
@@ -132,7 +184,7 @@ mod tests {
             "--urls=http://frontend.stars:80/status,http://backend.stars:6379/status,http://client.client:9000/status",
         ])
         .unwrap();
-        assert_eq!(listen.to_string(), "0.0.0.0:80");
+        assert_eq!(listen.to_string(), "[::]:80");
         assert_eq!((config.interval, config.timeout), (Duration::from_secs(1), Duration::from_secs(1)));
         let urls: Vec<_> = config.targets.iter().map(TargetUrl::as_str).collect();
         assert_eq!(
@@ -151,13 +203,13 @@ mod tests {
 
     #[test]
     fn the_originals_defaults_and_addresses_hold() {
-        assert_eq!(config(&["--urls="]).unwrap().1.to_string(), "0.0.0.0:9000");
-        assert_eq!(config(&["--urls=", "--http-address=::1"]).unwrap().1.to_string(), "[::1]:9000");
+        assert_eq!(config(&["--urls="]).unwrap().1.to_string(), "[::]:9000");
+        assert_eq!(config(&["--urls=", "--http-address=[::1]"]).unwrap().1.to_string(), "[::1]:9000");
     }
 
     #[test]
     fn too_many_targets_are_refused_by_number() {
-        let error = config(&[&format!("--urls={}", "a,".repeat(MAX_TARGETS + 1))]).unwrap_err().to_string();
-        assert!(error.contains("10001 URLs"), "{error}");
+        let Unquoted(problem) = urls(&"a,".repeat(MAX_TARGETS + 1)).unwrap_err();
+        assert!(problem.contains("10001 URLs"), "{problem}");
     }
 }

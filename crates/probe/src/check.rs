@@ -6,18 +6,27 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use star_daemon::check::{Ask, Check, Checker, Guard, Millis, Resolver};
-use star_daemon::serve::raise_open_file_limit;
+use star_daemon::cli;
+use star_daemon::room::raise_open_file_limit;
 use star_daemon::target::TargetUrl;
 
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, targets};
 
 /// Checks all at once and tells them in the order given.
 pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let CheckArgs { urls, timeout_seconds } = args;
+    let urls = targets(urls.iter().map(String::as_str)).map_err(cli::usage::<CheckArgs>)?;
     raise_open_file_limit();
     let checker = Checker::new(Resolver::from_system(), Guard::Open);
     let ask = Ask::head(timeout_seconds);
-    let checks = join_all(urls.iter().map(|url| checker.check(url, &ask))).await;
+    let pulse = checker.pulse();
+    let checks = tokio::select! {
+        checks = join_all(urls.iter().map(|url| checker.check(url, &ask))) => checks,
+        () = pulse.run() => unreachable!("it never ends"),
+    };
+    if let Some(problem) = checker.problem() {
+        eprintln!("star-probe check: {problem}");
+    }
     let mut out = std::io::stdout().lock();
     for (url, check) in urls.iter().zip(&checks) {
         out.write_all(tell(url, check).as_bytes())?;
@@ -27,7 +36,7 @@ pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn tell(url: &TargetUrl, check: &Check) -> String {
-    let Check { phases, outcome } = check;
+    let Check { phases, outcome, .. } = check;
     let mut told = format!("{url}\n");
     let mut phase = |name: &str, took: Option<Duration>, what: String| {
         if let Some(took) = took {

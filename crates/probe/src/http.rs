@@ -9,7 +9,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::watch;
+use star_daemon::serve::Limits;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -24,17 +25,22 @@ const MAX_WAIT_SECONDS: u64 = 60;
 #[derive(Clone)]
 struct App {
     latest: watch::Receiver<Arc<Snapshot>>,
+    /// How many more answers may be held.
+    holding: Arc<Semaphore>,
     shutdown: CancellationToken,
 }
 
 /// The probe's routes.
-pub(crate) fn router(latest: watch::Receiver<Arc<Snapshot>>, shutdown: CancellationToken) -> Router {
-    Router::new().route("/status", get(status)).with_state(App { latest, shutdown })
+pub(crate) fn router(latest: watch::Receiver<Arc<Snapshot>>, limits: &Limits, shutdown: CancellationToken) -> Router {
+    // Who is answered at once needs a connection, too.
+    let holding = Arc::new(Semaphore::new((limits.connections / 2).max(1)));
+    Router::new().route("/status", get(status)).with_state(App { latest, holding, shutdown })
 }
 
-async fn status(State(App { mut latest, shutdown }): State<App>, headers: HeaderMap) -> Response {
+async fn status(State(App { mut latest, holding, shutdown }): State<App>, headers: HeaderMap) -> Response {
     let known = |snapshot: &Arc<Snapshot>| matches(&headers, snapshot.etag());
-    let wait = wait(&headers);
+    let held = wait(&headers).and_then(|seconds| Some((seconds, holding.try_acquire().ok()?)));
+    let wait = held.as_ref().map(|(seconds, _)| *seconds);
     if let Some(seconds) = wait {
         tokio::select! {
             biased;
@@ -43,6 +49,7 @@ async fn status(State(App { mut latest, shutdown }): State<App>, headers: Header
             () = shutdown.cancelled() => {}
         }
     }
+    drop(held);
     let snapshot = Arc::clone(&latest.borrow());
     let mut response = match known(&snapshot) {
         true => StatusCode::NOT_MODIFIED.into_response(),
@@ -60,11 +67,16 @@ async fn status(State(App { mut latest, shutdown }): State<App>, headers: Header
     response
 }
 
-/// Whether the client has this representation already (RFC 9110, 13.1.2).
+/// Whether the client has this representation already: by weak comparison (RFC 9110, 8.8.3.2 and 13.1.2).
 fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let listed = headers.get_all(IF_NONE_MATCH).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let mut tags = listed.map(<[u8]>::trim_ascii);
-    tags.any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
+    tags.any(|tag| tag == b"*" || opaque(tag) == opaque(etag.as_bytes()))
+}
+
+/// A tag without the mark of weakness.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
 /// How many seconds the client prefers to wait for news (RFC 7240, 4.3).

@@ -1,7 +1,7 @@
 //! The probe: polls URLs and serves what it found at `GET /status`.
 //!
 //! ```text
-//! poller (one for each URL) ──results──▶ board (owns the state) ──snapshots──▶ http
+//! poller (one for each URL) ──findings──▶ board (owns the state) ──snapshots──▶ http
 //! ```
 
 mod args;
@@ -23,12 +23,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Args, Command};
+use crate::board::Board;
+use crate::poller::Polling;
 
-pub use crate::args::Config;
+pub use crate::args::{Config, Keep};
 
-/// Results that wait for the board. It takes all there are at once, so that this fills only if the machine is starved;
+/// What was found and waits for the board. It takes all there are at once, so that this fills only if the machine is starved;
 /// the pollers then wait, and nothing is lost.
-const RESULTS: usize = 1024;
+const FINDINGS: usize = 1024;
 
 /// Parses `argv`, runs, and tells how it ended.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -58,16 +60,23 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Config { targets, interval, timeout } = config;
+    let Config { targets, urls_file, interval, timeout, kept } = config;
+    checker.prepare(&targets).await;
     let checker = Arc::new(checker);
-    let (results, inbox) = mpsc::channel(RESULTS);
-    let board = board::Board::new(&targets);
+    let (findings, inbox) = mpsc::channel(FINDINGS);
+    // A list that waits is older than the next one.
+    let (lists, follow) = mpsc::channel(1);
+    let pulse = checker.pulse();
+    let board = Board::new(targets, Polling { checker, interval, timeout, kept, findings });
     let (snapshots, latest) = watch::channel(board.snapshot());
     let mut tasks = JoinSet::new();
-    tasks.spawn(board.run(inbox, snapshots));
-    for poller in poller::pollers(targets, interval, timeout, &checker, &results) {
-        tasks.spawn(poller);
+    tasks.spawn(board.run(inbox, follow, pulse.gaps(), snapshots));
+    tasks.spawn(async move { pulse.run().await });
+    if let Some(mut file) = urls_file {
+        // The board ends only with the process.
+        tasks.spawn(async move { while lists.send(file.changed(args::read).await).await.is_ok() {} });
     }
-    let app = http::router(latest, shutdown.clone());
-    supervise::supervise(tasks, serve::serve(listener, app, Limits::default(), shutdown)).await
+    let limits = Limits::default();
+    let app = http::router(latest, &limits, shutdown.clone());
+    supervise::supervise(tasks, serve::serve(listener, app, limits, shutdown)).await
 }

@@ -1,49 +1,82 @@
-//! One poller for each target.
+//! Polls one target: a check on a new connection, and, beside it, a beat of the one that is kept.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use star_daemon::check::{Ask, Check, Checker};
-use star_daemon::poll::{self, Next, Subject};
+use star_daemon::check::{Answer, Ask, Checker, Kept};
+use star_daemon::poll::{Next, Subject};
+use star_daemon::serve::is_star;
 use star_daemon::target::TargetUrl;
+use star_wire::observation::{KeptState, Observation};
 use tokio::sync::mpsc::Sender;
-use tokio::time::Instant;
 
-/// A target, by its place in the configured order, and what a check of it gave.
-pub(crate) type Finding = (usize, Check);
+use crate::args::Keep;
 
-/// Pollers for all targets, spread over the interval.
-pub(crate) fn pollers(
-    targets: Vec<TargetUrl>,
-    interval: Duration,
-    timeout: Duration,
-    checker: &Arc<Checker>,
-    findings: &Sender<Finding>,
-) -> impl Iterator<Item = impl Future<Output = ()> + Send + use<>> {
-    let start = Instant::now();
-    let count = targets.len();
-    targets.into_iter().enumerate().map(move |(index, target)| {
-        let (checker, findings) = (Arc::clone(checker), findings.clone());
-        let subject = Polled { index, target, ask: Ask::head(timeout), checker, findings };
-        poll::poll(subject, start + poll::phase(index, count, interval), interval)
-    })
+/// What a poller found, by the poller's number.
+pub(crate) struct Finding {
+    pub(crate) poller: u64,
+    pub(crate) found: Found,
 }
 
-struct Polled {
-    index: usize,
+/// What there is to be found.
+pub(crate) enum Found {
+    /// By a new connection.
+    New(Observation),
+    /// By the one that is kept.
+    Kept(KeptState),
+}
+
+/// How targets are polled.
+#[derive(Clone)]
+pub(crate) struct Polling {
+    pub(crate) checker: Arc<Checker>,
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) kept: Keep,
+    pub(crate) findings: Sender<Finding>,
+}
+
+/// Polls one target.
+pub(crate) struct Poller {
+    number: u64,
     target: TargetUrl,
     ask: Ask,
-    checker: Arc<Checker>,
-    findings: Sender<Finding>,
+    polling: Polling,
+    kept: Option<Kept>,
+    /// Whether the last check reached one to whom a connection may be kept.
+    reached: bool,
 }
 
-impl Subject for Polled {
+impl Poller {
+    pub(crate) fn new(number: u64, target: TargetUrl, polling: Polling) -> Self {
+        let kept = (polling.kept != Keep::None).then(Kept::default);
+        Self { number, target, ask: Ask::head(polling.timeout), polling, kept, reached: false }
+    }
+}
+
+impl Subject for Poller {
     async fn poll(&mut self) -> Next {
-        let check = self.checker.check(&self.target, &self.ask).await;
-        tracing::debug!(url = %self.target, outcome = ?check.outcome, phases = ?check.phases, "checked");
+        let Self { number, target, ask, polling, kept, reached } = self;
+        let Polling { checker, timeout, kept: whom, findings, .. } = polling;
+        let was_reached = *reached;
         // The board ends only with the process.
-        let _ = self.findings.send((self.index, check)).await;
+        let tell = async |found| drop(findings.send(Finding { poller: *number, found }).await);
+        let check = async {
+            let check = checker.check(target, ask).await;
+            tracing::debug!(url = target.as_str(), outcome = ?check.outcome, phases = ?check.phases, "checked");
+            *reached = match (&check.outcome, whom) {
+                (Ok(Answer { headers, .. }), Keep::Star) => is_star(headers),
+                (outcome, _) => outcome.is_ok(),
+            };
+            tell(Found::New(check.observation())).await;
+        };
+        // Apart from the check: whichever is slow delays only what it found itself.
+        let beat = async {
+            if let Some(kept) = kept {
+                tell(Found::Kept(kept.beat(checker, target, *timeout, was_reached).await)).await;
+            }
+        };
+        tokio::join!(check, beat);
         Next::Slot
     }
 }

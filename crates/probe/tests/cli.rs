@@ -14,6 +14,7 @@ use star_wire::observation::State;
 use star_wire::status::StatusBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 const PROBE: &str = env!("CARGO_BIN_EXE_star-probe");
 
@@ -56,8 +57,8 @@ fn a_signal_is_heard_from_the_moment_it_says_that_it_listens() {
 fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     let usage = |args: &[&str], parts: &[&str]| refuses(PROBE, args, 2, parts);
     usage(&[], &["--urls"]);
-    usage(&["--urls=ftp://a/"], &["--urls", "`ftp://a/`", "give an http or https URL"]);
-    usage(&["--urls=http://a/,http://a b/"], &["--urls", "`http://a b/`", "give http://HOST:PORT/PATH"]);
+    usage(&["--urls=ftp://a/"], &["invalid value for '--urls <URLS>': URL 1: its scheme", "give an http or https URL"]);
+    usage(&["--urls=http://a/,http://a b/"], &["--urls", "URL 2: it is not a URL", "give http://HOST:PORT/PATH"]);
     usage(&["--urls=", "--http-port=x"], &["--http-port", "'x'", "--help"]);
     usage(&["--urls=", "--http-port=65536"], &["--http-port", "'65536'", "0..=65535"]);
     usage(&["--urls=", "--http-address=here"], &["--http-address", "'here'", "--help"]);
@@ -68,7 +69,9 @@ fn what_it_cannot_use_is_told_on_one_line_with_flag_value_and_cure() {
     usage(&["check"], &["<URL>"]);
     usage(&["--urls-file=/proc/none"], &["--urls-file", "'/proc/none'", "cannot be read", "name a file"]);
     usage(&["--urls=", "--urls-file=/dev/null"], &["--urls", "--urls-file", "cannot be used with"]);
-    usage(&["check", "ftp://a/"], &["`ftp://a/`", "give an http or https URL"]);
+    usage(&["check", "a", "ftp://a/"], &["URL 2", "give an http or https URL"]);
+    usage(&["--urls=http://a/\n2026-11-28T00:00:00Z INFO forged"], &["--urls", "URL 1", "control", "leave them out"]);
+    usage(&[&format!("--urls=a,http://a/{}", "x".repeat(2048))], &["--urls", "URL 2", "give at most 2048"]);
 
     let port = |value, args: &[&str], part: &str| {
         refuses_with(&[("STAR_HTTP_PORT_NUMBER", value)], PROBE, args, 2, &[part]);
@@ -90,10 +93,60 @@ async fn urls_come_from_a_file_as_long_as_it_may_be() {
     let url = |number| format!("http://127.0.0.1:9/{number}{}", "x".repeat(100));
     let urls: Vec<_> = (0..2000).map(url).collect();
     let (first, rest) = urls.split_at(2);
-    fs::write(&path, format!("{}\r\n\n{}\n", first.join(","), rest.join("\n"))).unwrap();
+    // With the byte-order mark that editors on Windows write.
+    fs::write(&path, format!("\u{feff}{}\r\n\n{}\n", first.join(","), rest.join("\n"))).unwrap();
     let mut probe = Process::start(PROBE, &[&format!("--urls-file={}", path.display())], &[]);
     let targets = status(probe.address()).await.status.targets;
     assert_eq!(targets.iter().map(|target| &*target.url).collect::<Vec<_>>(), urls);
+}
+
+#[test]
+fn credentials_are_refused_and_never_said_again() {
+    let folder = folder("credentials");
+    for (number, urls) in [
+        "a,http://user:S3cret@a/",
+        "a,ftp://user:S3cret@a/",
+        "a,user:S3cret@a:99999",
+        "a,http://user:S3cret@",
+        // The comma ends the URL.
+        "a,http://user:S3cret,more@a/",
+        "a,http://user:S3cret/more@a/",
+        // Its end was lost.
+        "a,http://user:S3cret",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.join(number.to_string());
+        fs::write(&path, urls.replace(',', "\n")).unwrap();
+        let (flag, file) = (format!("--urls={urls}"), format!("--urls-file={}", path.display()));
+        let check: Vec<_> = ["check"].into_iter().chain(urls.split(',')).collect();
+        let url = ("STAR_URLS", urls);
+        for (args, env, named) in [
+            (&[&*flag][..], &[][..], "--urls <URLS>"),
+            (&[], &[url], "environment variable STAR_URLS"),
+            (&[&file], &[], "--urls-file <PATH>"),
+            (&check, &[], ""),
+        ] {
+            let end = Process::start(PROBE, args, env).end();
+            let told = [named, "URL 2: ", "; "].iter().all(|part| end.stderr.contains(part));
+            assert!(end.code == Some(2) && told && end.stderr.lines().count() == 1, "{urls}: {end:?}");
+            assert!(!end.stderr.contains("S3cret"), "{urls}: {end:?}");
+        }
+    }
+    let help = Process::start(PROBE, &["--help"], &[("STAR_URLS", "http://user:S3cret@a/")]).end();
+    assert!(help.stdout.contains("STAR_URLS") && !help.stdout.contains("S3cret"), "{}", help.stdout);
+    // Nor anywhere else on the command line, where it was put by mistake.
+    for args in [
+        &["http://user:S3cret@a/"][..],
+        &["--urls=a", "http://user:S3cret@a/"],
+        &["--urls=", "--http-port=http://user:S3cret@a/"],
+        &["--urlsuser:S3cret@a"],
+        &["check", "--timeout-seconds", "user:S3cret@a", "b"],
+    ] {
+        let end = Process::start(PROBE, args, &[]).end();
+        assert!(end.code == Some(2) && !end.stderr.contains("S3cret"), "{args:?}: {end:?}");
+    }
 }
 
 #[test]
@@ -157,4 +210,68 @@ async fn check_tells_each_phase_and_whether_all_are_reachable() {
     let (good, bad) =
         (end.stdout.find("  reachable in"), end.stdout.find("unreachable (connection_refused): 127.0.0.1:1"));
     assert!(good.is_some() && good < bad, "in the order given: {}", end.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_few_files_health_is_answered_though_checks_and_clients_want_all_of_them() {
+    let silent = Fixture::start(async |stream| {
+        let _open = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let urls = vec![silent.url(); 100].join(",");
+    let limited = ["-c", "ulimit -n 64; exec \"$0\" \"$@\"", PROBE, &format!("--urls={urls}")];
+    let mut probe = Process::start("sh", &limited, &[]);
+    let address = probe.address();
+    let mut clients = Vec::new();
+    for number in 0..100 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = match number % 3 {
+            0 => "GET /status HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\nPrefer: wait=60\r\n\r\n",
+            1 => "GET /status HTTP/1.1\r\n",
+            _ => "",
+        };
+        let _ = client.write_all(request.as_bytes()).await;
+        clients.push(client);
+        if number % 5 == 0 {
+            for path in ["healthz", "readyz"] {
+                let answer = timeout(Duration::from_secs(5), reqwest::get(format!("http://{address}/{path}"))).await;
+                assert_eq!(answer.unwrap().unwrap().status(), 200, "with {number} clients");
+            }
+        }
+    }
+    // And checks go on, as far as there is room.
+    let asked = silent.arrivals().len();
+    until(async || silent.arrivals().len(), |count| *count > asked + 2).await;
+    probe.signal(Signal::TERM);
+    let end = probe.end();
+    assert!(end.stderr.matches("could not be accepted").count() <= 1, "{}", end.stderr);
+    assert_eq!(end.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_file_of_urls_is_followed_and_what_stays_in_it_goes_on_as_it_was() {
+    let (first, second) = (Fixture::answering(OK).await, Fixture::answering(OK).await);
+    let path = folder("followed").join("urls");
+    fs::write(&path, format!("{}\n{}\n", first.url(), "127.0.0.1:1")).unwrap();
+    let (urls, log) = (format!("--urls-file={}", path.display()), path.with_extension("log"));
+    let logfile = format!("--logfile={}", log.display());
+    let _probe = Process::start(PROBE, &[&urls, &logfile, "--http-probe-seconds=0.2"], &[]);
+    let told = async || fs::read_to_string(&log).unwrap_or_default();
+    let lines = until(told, |lines| lines.lines().any(|line| address(line).is_some())).await;
+    let address = lines.lines().find_map(address).unwrap();
+    let status = async || {
+        let body: StatusBody = reqwest::get(format!("http://{address}/status")).await.unwrap().json().await.unwrap();
+        body.status.targets
+    };
+    let before = until(status, |targets| targets.iter().all(|target| target.observation.since.is_some())).await;
+    fs::write(&path, format!("{}\n{}\n", second.url(), first.url())).unwrap();
+    let after = until(status, |targets| {
+        targets.iter().all(|target| target.reachable) && targets.len() == 2 && targets[0].url == second.url()
+    })
+    .await;
+    assert_eq!((&after[1].url, after[1].observation.since), (&first.url(), before[0].observation.since));
+    fs::write(&path, "ftp://a/").unwrap();
+    until(told, |lines| lines.contains("cannot be used") && lines.contains("give an http")).await;
+    assert_eq!(status().await.len(), 2);
 }

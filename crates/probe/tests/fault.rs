@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use star_daemon::check::{Ask, Check, Checker, Guard, Resolver};
 use star_daemon::target::TargetUrl;
+use star_fixture::flood::{Leave, early, flood, trickle};
 use star_fixture::probe::Probe;
 use star_fixture::server::{Fixture, OK, head, p99, until};
 use star_wire::observation::{Reason, State};
@@ -62,17 +63,8 @@ impl Fault {
         let mut urls: Vec<_> = healthy.iter().map(Fixture::url).collect();
         urls.insert(HEALTHY / 2, self.url);
         let probe = Probe::start(&urls, self.resolver, INTERVAL, TIMEOUT).await;
-        // Other work on this machine comes and goes; what a fault does to other targets, it does all the time.
-        let late = async || {
-            let places = (0..=HEALTHY).filter(|place| *place != HEALTHY / 2);
-            let phases = places.map(|place| probe.started + INTERVAL * place as u32 / (HEALTHY as u32 + 1));
-            let recent = |(server, phase): (&Fixture, _)| {
-                server.arrivals().last_chunk::<CHECKS>().map(|last| lateness(last, phase, INTERVAL))
-            };
-            let late: Vec<_> = healthy.iter().zip(phases).map(recent).collect::<Option<Vec<_>>>()?.concat();
-            late.iter().min().map(|start| p99(late.clone()) - *start)
-        };
-        until(late, |late| late.is_some_and(|late| late <= Duration::from_millis(50))).await;
+        let places: Vec<_> = (0..=HEALTHY).filter(|place| *place != HEALTHY / 2).collect();
+        on_time(&probe, &healthy, &places, HEALTHY + 1).await;
 
         let targets = probe.status().await.status.targets;
         let faulty = &targets[HEALTHY / 2].observation;
@@ -98,6 +90,20 @@ impl Fault {
         }
         probe.stop().await;
     }
+}
+
+/// Waits until the `healthy` targets, which stand at these places of `count`, are checked on time.
+async fn on_time(probe: &Probe, healthy: &[Fixture], places: &[usize], count: usize) {
+    // Other work on this machine comes and goes; what a fault does to other targets, it does all the time.
+    let late = async || {
+        let phases = places.iter().map(|place| probe.started + INTERVAL * *place as u32 / count as u32);
+        let recent = |(server, phase): (&Fixture, _)| {
+            server.arrivals().last_chunk::<CHECKS>().map(|last| lateness(last, phase, INTERVAL))
+        };
+        let late: Vec<_> = healthy.iter().zip(phases).map(recent).collect::<Option<Vec<_>>>()?.concat();
+        late.iter().min().map(|start| p99(late.clone()) - *start)
+    };
+    until(late, |late| late.is_some_and(|late| late <= Duration::from_millis(50))).await;
 }
 
 /// How late each arrival was for its slot: one slot an interval, the first at `phase`, each with an arrival.
@@ -137,6 +143,17 @@ beside_healthy_targets! {
     a_status_line_of_wrong_bytes_is_an_invalid_response: answering(b"HTTP/1.1 2\xff0 OK\r\n\r\n").await => Err(Reason::InvalidResponse);
     a_head_of_1_mb_is_an_invalid_response:
         answering(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20))).await => Err(Reason::InvalidResponse);
+    interim_responses_without_end_are_an_invalid_response: flooding("", EARLY_HINTS).await => Err(Reason::InvalidResponse);
+    continuing_without_end_is_an_invalid_response:
+        flooding("", "HTTP/1.1 100 Continue\r\n\r\n").await => Err(Reason::InvalidResponse);
+    header_lines_without_end_are_an_invalid_response:
+        flooding("HTTP/1.1 200 OK\r\n", "a: b\r\n").await => Err(Reason::InvalidResponse);
+    a_header_line_without_end_is_an_invalid_response:
+        flooding("HTTP/1.1 200 OK\r\na: ", "bbbb").await => Err(Reason::InvalidResponse);
+    blank_lines_without_end_are_an_invalid_response: flooding("", "\r\n").await => Err(Reason::InvalidResponse);
+    a_chunk_size_without_end_is_reachable: flooding(CHUNKED, "0").await => Ok(200);
+    a_byte_at_a_time_is_a_response_timeout: trickling("HTTP/1.1 200 OK\r\n", "x").await => Err(Reason::ResponseTimeout);
+    an_interim_response_at_a_time_is_a_response_timeout: trickling("", EARLY_HINTS).await => Err(Reason::ResponseTimeout);
     a_closed_port_is_a_connection_refused: closed_port() => Err(Reason::ConnectionRefused);
     a_tls_handshake_that_hangs_is_a_tls_failure: hanging_tls().await => Err(Reason::TlsFailed);
     syns_dropped_in_silence_are_a_connect_timeout: dropped_syns().await => Err(Reason::ConnectTimeout);
@@ -154,6 +171,17 @@ beside_healthy_targets! {
 
 async fn answering(answer: impl Into<Vec<u8>>) -> Fault {
     Fault::of(Fixture::answering(answer).await)
+}
+
+const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+async fn flooding(first: &str, again: &str) -> Fault {
+    Fault::of(flood(first, again).await)
+}
+
+async fn trickling(first: &str, again: &str) -> Fault {
+    Fault::of(trickle(first, again, Duration::from_millis(20)).await)
 }
 
 async fn hang(_open: TcpStream) {
@@ -254,11 +282,14 @@ async fn named_by_tcp() -> Fault {
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut packet = vec![0; stream.read_u16().await.unwrap().into()];
-            stream.read_exact(&mut packet).await.unwrap();
-            let answer = answer_to(&packet, LOOPBACK);
-            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
-            stream.write_all(&[&length, &*answer].concat()).await.unwrap();
+            // Who has the address that it needs leaves before the other kind's answer.
+            let Ok(length) = stream.read_u16().await else { continue };
+            let mut packet = vec![0; length.into()];
+            if stream.read_exact(&mut packet).await.is_ok() {
+                let answer = answer_to(&packet, LOOPBACK);
+                let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+                let _ = stream.write_all(&[&length, &*answer].concat()).await;
+            }
         }
     });
     Fault::named(Resolver::from_servers(&[address], &[], 5)).await
@@ -349,6 +380,98 @@ async fn a_head_beyond_64_kib_is_an_invalid_response() {
         let server = Fixture::answering(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(size * 1024))).await;
         let outcome = check(&server.url(), Ask::head(TIMEOUT)).await.outcome;
         assert_eq!(outcome.map(|_| ()).map_err(|failure| failure.reason), expected, "{size} KiB");
+    }
+}
+
+/// For what is not a matter of time: a machine that is busy changes nothing.
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn what_never_ends_is_told_as_what_it_is() {
+    let _alone = ALONE.lock().await;
+    for (first, again, part) in [
+        ("", EARLY_HINTS, "answers 1xx without end"),
+        (
+            "",
+            &EARLY_HINTS.replace("\r\n\r\n", &format!("\r\na: {}\r\n\r\n", "b".repeat(2000))),
+            "64 KiB of interim responses",
+        ),
+        ("HTTP/1.1 200 OK\r\n", "a: b\r\n", "no end within 64 KiB and 1000 lines"),
+        ("HTTP/1.1 200 OK\r\na: ", "b", "no end within 64 KiB"),
+        ("", "\r\n", "no end within 64 KiB"),
+    ] {
+        let failure = check(&flood(first, again).await.url(), Ask::head(LONG)).await.outcome.unwrap_err();
+        assert!(failure.reason == Reason::InvalidResponse && failure.message.contains(part), "{failure:?}");
+    }
+    let slow = trickle("", EARLY_HINTS, Duration::from_millis(20)).await;
+    let failure = check(&slow.url(), Ask::head(TIMEOUT)).await.outcome.unwrap_err();
+    assert!(failure.message.contains("nothing but interim responses (1xx) came within 1 s"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_body_without_end_leaves_its_target_reachable_and_itself_unusable() {
+    let _alone = ALONE.lock().await;
+    const LIMIT: usize = 1 << 20;
+    let begun = |rest: &str| format!("{CHUNKED}{rest}");
+    for (first, again, part) in [
+        (begun(""), "0", "no end within 1048576 bytes"),
+        (begun(""), "1\r\nx\r\n", "no end within 1048576 bytes"),
+        (begun("2;a="), "a", "cannot be used"),
+        (begun("0\r\n"), "a: b\r\n", "cannot be used"),
+        ("HTTP/1.1 200 OK\r\n\r\n".to_owned(), "x", "longer than 1048576 bytes"),
+    ] {
+        let ask = Ask { body_limit: Some(LIMIT), ..Ask::head(LONG) };
+        let answer = check(&flood(&first, again).await.url(), ask).await.outcome.unwrap();
+        let failure = answer.body.unwrap_err();
+        assert!(failure.reason == Reason::InvalidResponse && failure.message.contains(part), "{again}: {failure:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_floods_delay_neither_the_checks_of_others_nor_the_status() {
+    let _alone = ALONE.lock().await;
+    let mut healthy = Vec::new();
+    for _ in 0..HEALTHY {
+        healthy.push(Fixture::answering(OK).await);
+    }
+    let floods = [
+        flood("", EARLY_HINTS).await,
+        flood("", "HTTP/1.1 100 Continue\r\n\r\n").await,
+        flood("HTTP/1.1 200 OK\r\n", "a: b\r\n").await,
+        flood("", "\r\n").await,
+    ];
+    let urls: Vec<_> = healthy.iter().chain(&floods).map(Fixture::url).collect();
+    let probe = Probe::start(&urls, no_names(), INTERVAL, TIMEOUT).await;
+    let places: Vec<_> = (0..HEALTHY).collect();
+    let status = async || timeout(LONG, probe.status()).await.expect("no status").status.targets;
+    let told = until(status, |targets| targets.iter().all(|target| target.observation.state != State::Pending)).await;
+    on_time(&probe, &healthy, &places, urls.len()).await;
+    for (place, target) in told.iter().enumerate() {
+        let expected = if place < HEALTHY { None } else { Some(Reason::InvalidResponse) };
+        assert_eq!(target.observation.reason, expected, "{target:?}");
+    }
+    probe.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_comes_before_the_request_counts() {
+    let _alone = ALONE.lock().await;
+    const BUSY: &str = "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
+    const UNFRAMED: &str = "HTTP/1.1 503 Busy\r\n\r\nno";
+    for (text, leave) in [(BUSY, Leave::Close), (UNFRAMED, Leave::Close), (BUSY, Leave::Reset)] {
+        let server = early(text, leave).await;
+        for turn in 0..100 {
+            // As the probe asks, and as the collector does.
+            let ask = Ask { body_limit: (turn % 2 == 1).then_some(1024), ..Ask::head(LONG) };
+            let answer = check(&server.url(), ask)
+                .await
+                .outcome
+                .unwrap_or_else(|failure| panic!("{leave:?} {turn}: {failure:?}"));
+            assert_eq!(answer.status, 503);
+            // Nobody can tell whether a body that ends with the connection is whole if that was reset.
+            let whole = answer.body.as_deref().is_ok_and(|body| body == b"no");
+            assert!(turn % 2 == 0 || text == UNFRAMED || whole, "{leave:?} {turn}: {:?}", answer.body);
+        }
     }
 }
 

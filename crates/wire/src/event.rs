@@ -48,6 +48,12 @@ pub struct Snapshot {
     pub nodes: Vec<Node>,
     /// The nodes that have edges.
     pub rows: Vec<Row>,
+    /// What was done before: the last few. A client that comes back may not know all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// When nobody looked before: the last few, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<NodeGap>,
 }
 
 /// All edges out of one node.
@@ -64,9 +70,9 @@ pub struct Row {
 pub struct RowEdge {
     /// The node that is checked.
     pub target: usize,
-    /// What the source found.
+    /// What the source found. Shared, for there may be a million, each known in several places.
     #[serde(flatten)]
-    pub observation: Observation,
+    pub observation: Arc<Observation>,
     /// What the policies say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,

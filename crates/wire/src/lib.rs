@@ -26,10 +26,24 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
+
 pub use jiff::Timestamp;
 
-/// The present, in the precision of the wire: whole milliseconds.
+/// The present, in the precision of the wire: whole milliseconds. It never runs backwards: where the system's clock is set
+/// back, it goes on from where it was, until that clock overtakes it.
 pub fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    static AHEAD: AtomicI64 = AtomicI64::new(i64::MIN);
+    let run = i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX);
+    steady(Timestamp::now(), run, &AHEAD)
+}
+
+/// `wall`, or what it was once `ahead` of a clock that nobody can set, which shows `run` ms; whichever is later.
+fn steady(wall: Timestamp, run: i64, ahead: &AtomicI64) -> Timestamp {
+    let now = wall.as_millisecond().saturating_sub(run);
+    let most = ahead.fetch_max(now, Ordering::Relaxed).max(now);
+    Timestamp::from_millisecond(run.saturating_add(most)).unwrap_or(wall)
 }

@@ -60,6 +60,13 @@ pub enum Reason {
     Unknown,
 }
 
+impl fmt::Display for KeptState {
+    /// The name as on the wire.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl fmt::Display for Reason {
     /// The name as on the wire.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ use crate::observation::State;
 use crate::resource::{ResourceBody, ResourcesBody};
 use crate::response::{ResponseBody, ResponsesBody};
 use crate::status::StatusBody;
+use crate::{AtomicI64, Timestamp, now, steady};
 
 macro_rules! golden {
     ($file:literal) => {
@@ -22,6 +23,17 @@ fn round_trip<T: DeserializeOwned + Serialize>(golden: &str) -> T {
     let written: Value = serde_json::to_value(&parsed).unwrap();
     assert_eq!(written, serde_json::from_str::<Value>(golden).unwrap());
     parsed
+}
+
+#[test]
+fn the_present_never_runs_backwards_and_never_stands() {
+    let ahead = AtomicI64::new(i64::MIN);
+    let at = |wall, run| steady(Timestamp::from_millisecond(wall).unwrap(), run, &ahead).as_millisecond();
+    assert_eq!([at(10_000, 0), at(10_500, 500)], [10_000, 10_500]);
+    // Set back by ten seconds; then forward again, and beyond.
+    assert_eq!([at(1_000, 1_000), at(1_500, 1_500)], [11_000, 11_500]);
+    assert_eq!([at(12_000, 2_000), at(99_000, 2_500)], [12_000, 99_000]);
+    assert!(now() <= now());
 }
 
 #[test]

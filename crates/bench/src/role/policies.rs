@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use star_netpol::evaluator::Endpoint;
 use star_netpol::reach::Reach;
 use star_netpol::{Cluster, Evaluator, Matrix, manifest};
@@ -164,4 +165,50 @@ fn manifests() -> String {
         }
     }
     text
+}
+
+/// How large an export of a cluster is that has the thousand workloads' pods and little else.
+const EXPORT_BYTES: usize = 43_000_000;
+
+/// What `kubectl get -A -o json pods` prints of such a cluster.
+pub(crate) fn export() -> String {
+    let variables: Vec<_> = (0..30)
+        .map(|i| json!({"name": format!("VARIABLE_{i}"), "value": format!("some value of some length {i}")}))
+        .collect();
+    let mut text = "{\n\"apiVersion\": \"v1\",\n\"kind\": \"List\",\n\"items\": [\n".to_owned();
+    for number in 0.. {
+        let (ns, app, replica) = (number % NAMESPACES, number / NAMESPACES % APPS, number / NAMESPACES / APPS);
+        let address = format!("10.{replica}.{ns}.{app}");
+        let ready = ["Initialized", "Ready", "ContainersReady", "PodScheduled"]
+            .map(|kind| json!({"type": kind, "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}));
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": format!("app-{app}-7d9c5b-{number:05x}"),
+                "namespace": format!("ns-{ns}"),
+                "uid": format!("{number:036x}"),
+                "labels": {"app": format!("app-{app}"), "tier": "web", "pod-template-hash": "7d9c5b"},
+                "annotations": {"cni.projectcalico.org/podIP": format!("{address}/32")},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("app-{app}-7d9c5b"), "controller": true, "uid": "0f0e"}],
+            },
+            "spec": {
+                "nodeName": format!("node-{}", number % 97),
+                "containers": [{
+                    "name": "app",
+                    "image": "registry.example.com/team/app:v1.2.3",
+                    "env": variables,
+                    "ports": [{"containerPort": 8080, "name": "http", "protocol": "TCP"}],
+                    "resources": {"limits": {"cpu": "500m", "memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}},
+                }],
+            },
+            "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": ready},
+        });
+        text += &format!("{pod:#}");
+        if text.len() >= EXPORT_BYTES {
+            break;
+        }
+        text += ",\n";
+    }
+    text + "\n]\n}\n"
 }

@@ -1,3 +1,4 @@
+use star_wire::Timestamp;
 use star_wire::event::{EdgePatch, History as WireHistory, NodePatch, Patch, Row, RowEdge};
 use star_wire::observation::Observation;
 
@@ -17,7 +18,7 @@ fn recorded(bounds: Bounds) -> (WireHistory, Vec<Event>) {
         (state.seq, state.at) = (before.seq + 1, Timestamp::from_second(second).unwrap());
         if let Some(difference) = state.since(&before) {
             let state = Arc::new(state);
-            history.record(difference, &state);
+            history.record(difference, &state, Duration::from_secs(states.len() as u64));
             states.push(state.event());
             before = state;
         }
@@ -57,13 +58,8 @@ fn every_moment_inside_the_bounds_can_be_rebuilt() {
 fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
     let state = Arc::new(Snapshot::new(Timestamp::UNIX_EPOCH));
     let mut history = History::new(Arc::clone(&state), Bounds { changes: 10, age: Duration::MAX });
-    let edge = || RowEdge {
-        target: 0,
-        observation: Observation::default(),
-        expected: None,
-        agreement: None,
-        because: Arc::default(),
-    };
+    let edge =
+        || RowEdge { target: 0, observation: Arc::default(), expected: None, agreement: None, because: Arc::default() };
     let mut kept = Vec::new();
     // Six, then four more, then one too many: whatever it is that is told.
     for (seq, nodes, row, changed) in [(1, 1, 2, 3), (2, 2, 1, 1), (3, 0, 0, 1), (4, 0, 11, 0)] {
@@ -83,6 +79,7 @@ fn a_change_weighs_as_much_as_the_nodes_and_edges_that_it_tells() {
                 gaps: Vec::new(),
             }),
             &state,
+            Duration::ZERO,
         );
         kept.push(history.entries.len());
     }

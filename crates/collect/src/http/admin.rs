@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
@@ -18,12 +18,42 @@ use super::App;
 /// No other loopback address: a service mesh hands on from 127.0.0.6 what came from afar.
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// What a proxy in front of us adds to a request from afar.
-const FORWARDED: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+/// What a proxy in front of us adds to a request from afar: the standard's, everybody's, and those of nginx, Cloudflare,
+/// Akamai, Envoy, ingress-nginx, Azure, Fastly, Fly, Google's load balancer, traefik and App Engine. All that begin like
+/// [`FORWARDED_PREFIXES`] are meant, too.
+const FORWARDED: [&str; 14] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-url",
+    "x-proxyuser-ip",
+    "x-request-id",
+    "true-client-ip",
+    "client-ip",
+    "cdn-loop",
+    "fastly-client-ip",
+    "fly-client-ip",
+];
 
-/// Proof that a request may change the resources: it comes from this machine under this machine's name, as through
-/// `kubectl port-forward`, or it bears the token. The name is asked for because a page of the wide web can have its own
-/// name resolve to this machine.
+const FORWARDED_PREFIXES: [&str; 9] = [
+    "x-forwarded",
+    "x-original-forwarded",
+    "x-envoy-",
+    "cf-",
+    "x-azure-",
+    "x-amzn-",
+    "x-appengine-",
+    "x-goog-",
+    "x-b3-",
+];
+
+/// Proof that a request may change the resources. Where there is a token, it bears it, wherever it comes from: what comes from
+/// this machine may be a proxy's. Where there is none, it comes from this machine under this machine's name, as through `kubectl
+/// port-forward`, and bears no proxy's mark. The name is asked for because a page of the wide web can have its own name resolve
+/// to this machine.
 pub(super) struct Admin;
 
 /// Why a request may not.
@@ -55,21 +85,28 @@ impl FromRequestParts<App> for Admin {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        // Read anew each time, so that a token can be replaced while we run.
+        if let Some(path) = &app.admin_token_file {
+            let expected = token(path).map_err(Refused::Unreadable)?;
+            let header = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+            return match header.and_then(|header| header.split_at_checked("Bearer ".len())) {
+                Some((scheme, token))
+                    if scheme.eq_ignore_ascii_case(b"Bearer ") && same(token, expected.as_bytes()) =>
+                {
+                    Ok(Self)
+                }
+                _ => Err(Refused::Token),
+            };
+        }
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let near = peer.is_some_and(|ConnectInfo(peer)| LOOPBACK.contains(&peer.ip().to_canonical()));
-        let forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
-        if near && !forwarded && is_local_name(&parts.headers) {
-            return Ok(Self);
-        }
-        // Read anew each time, so that a token can be replaced while we run.
-        let Some(path) = app.admin_token_file.as_deref() else { return Err(Refused::Afar) };
-        let expected = token(path).map_err(Refused::Unreadable)?;
-        let header = parts.headers.get(AUTHORIZATION).map(|value| value.as_bytes());
-        match header.and_then(|header| header.split_at_checked("Bearer ".len())) {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") && same(token, expected.as_bytes()) => {
-                Ok(Self)
-            }
-            _ => Err(Refused::Token),
+        let forwarded =
+            parts.headers.keys().map(HeaderName::as_str).any(|name| {
+                FORWARDED.contains(&name) || FORWARDED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            });
+        match near && !forwarded && is_local_name(&parts.headers) {
+            true => Ok(Self),
+            false => Err(Refused::Afar),
         }
     }
 }

@@ -8,9 +8,11 @@ use star_wire::status::Target;
 use super::*;
 use crate::graph::Difference;
 
+const INTERVAL: Duration = Duration::from_secs(1);
+
 /// A roster of these resources, polled by pollers 1, 2, …
 pub(crate) fn roster(resources: &[(&str, &str)]) -> Roster {
-    let mut roster = Roster::new();
+    let mut roster = Roster::new(INTERVAL);
     for (poller, (id, url)) in (1..).zip(resources) {
         roster.put(Entry::try_from(Resource { id: id.to_string(), url: url.to_string() }).unwrap(), poller);
     }
@@ -22,14 +24,18 @@ pub(crate) fn roster(resources: &[(&str, &str)]) -> Roster {
 pub(crate) fn status(poller: u64, targets: Vec<Target>) -> Report {
     let listed = |target: Target| (Arc::new(Listed::new(target.url, target.id)), target.observation);
     let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Ok(Bytes::new()) };
-    let content = Content::Fetched { response: None, targets: Ok(targets.into_iter().map(listed).collect()) };
-    Report { poller, check: Check { phases: Phases::default(), outcome: Ok(answer) }, content }
+    let status = Statement { targets: targets.into_iter().map(listed).collect(), ..Statement::default() };
+    let content = Content::Fetched { response: None, status: Ok(status) };
+    Report { poller, check: check(Ok(answer)), content }
 }
 
 /// A fetch that failed.
 pub(crate) fn failed(poller: u64, reason: Reason) -> Report {
-    let failure = Failure { reason, message: "because".to_owned() };
-    Report { poller, check: Check { phases: Phases::default(), outcome: Err(failure) }, content: Content::Nothing }
+    Report { poller, check: check(Err(Failure::new(reason, "because"))), content: Content::Nothing }
+}
+
+fn check(outcome: Result<Answer, Failure>) -> Check {
+    Check { began: star_wire::now(), phases: Phases::default(), outcome }
 }
 
 /// A target as the original's probe lists it: no more than whether it is reachable.
@@ -127,8 +133,8 @@ fn what_a_source_found_is_unknown_while_it_cannot_be_asked() {
 fn what_is_no_status_makes_the_edges_unknown_and_the_node_reachable_with_the_reason() {
     let mut roster = roster(&TWO);
     take(&mut roster, status(1, vec![old("http://b/status", true)]));
-    let failure = Failure { reason: Reason::InvalidResponse, message: "nonsense".to_owned() };
-    let nonsense = Content::Fetched { response: None, targets: Err(failure) };
+    let failure = Failure::new(Reason::InvalidResponse, "nonsense");
+    let nonsense = Content::Fetched { response: None, status: Err(failure) };
     take(&mut roster, Report { content: nonsense, ..status(1, Vec::new()) });
     assert_eq!(edges(&roster), ["A>B:unknown"]);
     let node = roster.state().graph().nodes.swap_remove(0).observation;
@@ -196,7 +202,7 @@ pub(crate) fn world(seed: u64, steps: usize, mut step: impl FnMut(&Snapshot)) {
         (state >> 33) % below
     };
     let url = |number: u64| format!("http://{number}/");
-    let mut roster = Roster::new();
+    let mut roster = Roster::new(INTERVAL);
     for _ in 0..steps {
         let number = random(4);
         match random(12) {

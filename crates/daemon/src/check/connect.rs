@@ -1,4 +1,4 @@
-//! A TCP connection that a lost packet cannot prevent.
+//! A TCP connection that neither a lost packet nor one silent address of several can prevent.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -6,84 +6,245 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
 use star_wire::observation::Reason;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{Failure, Millis, Phases};
+use super::resolve::Addresses;
+use super::{Failure, Guard, Millis, Phases};
 
-/// How long an attempt stays alone. The kernel would repeat a lost SYN only after a second, which is our whole deadline.
-const HEDGE_AFTER: Duration = Duration::from_millis(200);
-
-/// How many attempts run at most, at 0, 200, 400 and 600 ms.
-const MAX_ATTEMPTS: u32 = 4;
-
-/// Connects to the first address that accepts.
+/// The time over which the attempts are spread: what is left of a second is for the last one's answer.
 ///
-/// An address that answers with a refusal gives way to the next. One that is silent does not: else a name with several
-/// addresses would hide that one of them is dropped.
-pub(super) async fn connect(addresses: &[IpAddr], port: u16, phases: &mut Phases) -> Result<TcpStream, Failure> {
-    let mut first = None;
-    for address in addresses {
-        let address = SocketAddr::new(*address, port);
-        phases.address = Some(address);
-        phases.attempts = 0;
-        match hedged(address, &mut phases.attempts).await {
-            Ok(stream) => {
-                return Ok(stream);
+/// With four addresses or fewer this is an attempt every 200 ms, with eight or more one every 100 ms, below which RFC 8305
+/// advises not to go. The kernel would repeat a lost SYN only after a second, which is our whole deadline.
+const SPREAD: Duration = Duration::from_millis(800);
+
+/// How many attempts may be silent: so many, and one for each address, up to so many.
+const ATTEMPTS: (usize, usize) = (4, 8);
+
+/// How many addresses are looked at. A name server can send thousands.
+const MAX_ADDRESSES: usize = 64;
+
+/// How many addresses a sentence names.
+const MAX_NAMED: usize = 4;
+
+/// Connects to a server that has one address.
+pub(super) async fn to(address: SocketAddr) -> io::Result<TcpStream> {
+    let mut race = Race::new(Guard::Open, address.port());
+    race.tried.push(Tried::new(address));
+    let connected = race.run(Addresses::only(Vec::new()), &mut Phases::default()).await;
+    connected
+        .ok_or_else(|| race.tried.pop().and_then(|tried| tried.error).unwrap_or_else(|| io::ErrorKind::Other.into()))
+}
+
+/// Connection attempts to the addresses of a target.
+pub(super) struct Race {
+    guard: Guard,
+    port: u16,
+    tried: Vec<Tried>,
+    /// Why some were not tried.
+    guarded: Option<Failure>,
+}
+
+/// An address, and what came of it.
+struct Tried {
+    address: SocketAddr,
+    attempts: usize,
+    error: Option<io::Error>,
+}
+
+impl Tried {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, attempts: 0, error: None }
+    }
+
+    /// What is known; `None` before the first attempt.
+    fn reason(&self) -> Option<Reason> {
+        match &self.error {
+            Some(error) => Some(reason_of(error)),
+            None => (self.attempts > 0).then_some(Reason::ConnectTimeout),
+        }
+    }
+}
+
+impl Race {
+    /// Nothing tried yet, at `port` of those addresses that `guard` lets pass.
+    pub(super) fn new(guard: Guard, port: u16) -> Self {
+        Self { guard, port, tried: Vec::new(), guarded: None }
+    }
+
+    /// The first connection that is made; `None` when every address has refused.
+    ///
+    /// Attempts go round the addresses, families in turn (RFC 8305, section 4), another one whenever those before are
+    /// silent for a while. An address that refuses gives way to the next at once, and is not tried again.
+    pub(super) async fn run(&mut self, addresses: Addresses<'_>, phases: &mut Phases) -> Option<TcpStream> {
+        let Addresses { first, mut later } = addresses;
+        self.add(first);
+        let mut racing = FuturesUnordered::new();
+        loop {
+            if let Some(index) = self.next(phases.address) {
+                let tried = &mut self.tried[index];
+                let address = tried.address;
+                tried.attempts += 1;
+                phases.address = Some(address);
+                phases.attempts += 1;
+                racing.push(async move { (index, attempt(address).await) });
+            } else if later.is_none() && !self.tried.iter().any(|tried| tried.error.is_none()) {
+                return None;
             }
-            Err(error) => {
-                let failure = refusal(address, &error);
-                if first.as_ref().is_none_or(|first: &Failure| first.reason == Reason::NetworkUnreachable) {
-                    first = Some(failure);
+            let pace = sleep(SPREAD / self.most() as u32);
+            tokio::pin!(pace);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some((index, ended)) = racing.next() => match ended {
+                        Ok(stream) => {
+                            phases.address = Some(self.tried[index].address);
+                            return Some(stream);
+                        }
+                        // A further attempt that could not even start says nothing of those still under way.
+                        Err(error) if is_local(&error) && self.tried[index].attempts > 1 => {}
+                        Err(error) => {
+                            self.tried[index].error = Some(error);
+                            let open = |tried: &Tried| tried.error.is_none();
+                            let untried = |tried: &Tried| open(tried) && tried.attempts == 0;
+                            if self.tried.iter().any(untried) || !self.tried.iter().any(open) {
+                                break;
+                            }
+                        }
+                    },
+                    more = async { later.as_mut().expect("asked for only if there").await }, if later.is_some() => {
+                        later = None;
+                        let waiting = self.tried.iter().any(|tried| tried.error.is_none());
+                        self.add(more);
+                        if !waiting {
+                            break;
+                        }
+                    }
+                    () = &mut pace, if self.next(None).is_some() => break,
                 }
             }
         }
     }
-    Err(first.unwrap_or_else(|| Failure::new(Reason::DnsFailed, "the name has no address")))
-}
 
-/// What it means that no attempt was answered in time.
-pub(super) fn no_answer(phases: &Phases, within: Millis) -> Failure {
-    let address = phases.address.map_or_else(String::new, |address| format!(" by {address}"));
-    let attempts = match phases.attempts {
-        1 => "the connection attempt was".to_owned(),
-        attempts => format!("{attempts} connection attempts were"),
-    };
-    Failure::new(
-        Reason::ConnectTimeout,
-        format!("{attempts} not answered{address} within {within}: a policy drops them, or nobody is there"),
-    )
-}
-
-/// Starts another attempt whenever the ones before are silent for a while; the first to end decides.
-pub(super) async fn hedged(address: SocketAddr, attempts: &mut u32) -> io::Result<TcpStream> {
-    let mut racing = FuturesUnordered::new();
-    loop {
-        racing.push(attempt(address));
-        *attempts += 1;
-        let hedge = sleep(HEDGE_AFTER);
-        tokio::pin!(hedge);
-        loop {
-            tokio::select! {
-                biased;
-                Some(ended) = racing.next() => match ended {
-                    // A further attempt that could not even start says nothing of those still under way.
-                    Err(error) if reason_of(&error) == Reason::LocalError && !racing.is_empty() => {}
-                    ended => return ended,
-                },
-                () = &mut hedge, if *attempts < MAX_ATTEMPTS => break,
+    fn add(&mut self, addresses: Vec<IpAddr>) {
+        match self.guard.admit(addresses) {
+            Err(failure) => self.guarded = Some(failure),
+            Ok(addresses) => {
+                for address in addresses {
+                    // An IPv4-mapped address is the IPv4 address; not every machine has IPv6 sockets.
+                    let address = SocketAddr::new(address.to_canonical(), self.port);
+                    if self.tried.len() < MAX_ADDRESSES && !self.tried.iter().any(|tried| tried.address == address) {
+                        self.tried.push(Tried::new(address));
+                    }
+                }
             }
+        }
+    }
+
+    /// How many attempts may be silent.
+    fn most(&self) -> usize {
+        self.open().count().clamp(ATTEMPTS.0, ATTEMPTS.1)
+    }
+
+    fn open(&self) -> impl Iterator<Item = (usize, &Tried)> {
+        self.tried.iter().enumerate().filter(|(_, tried)| tried.error.is_none())
+    }
+
+    /// Whom to try after `last`: an address that was tried least, of the other family if there is one.
+    fn next(&self, last: Option<SocketAddr>) -> Option<usize> {
+        if self.open().map(|(_, tried)| tried.attempts).sum::<usize>() >= self.most() {
+            return None;
+        }
+        let same = |address: SocketAddr| last.is_some_and(|last| last.is_ipv4() == address.is_ipv4());
+        self.open().min_by_key(|(_, tried)| (tried.attempts, same(tried.address))).map(|(index, _)| index)
+    }
+
+    /// What it means that there is no connection, `within` the time that there was.
+    ///
+    /// Of several addresses that one decides which says most about the target: an answer of its own, then the network's word,
+    /// then silence; that there is no way from here says least. But who was out of files did not try all.
+    pub(super) fn failure(&self, within: Millis) -> Failure {
+        const TELLING: [Reason; 6] = [
+            Reason::ConnectionRefused,
+            Reason::ConnectionReset,
+            Reason::HostUnreachable,
+            Reason::ConnectTimeout,
+            Reason::NetworkUnreachable,
+            Reason::LocalError,
+        ];
+        let exhausted = |tried: &Tried| tried.error.as_ref().is_some_and(is_exhausted);
+        let telling = |tried: &&Tried| {
+            let place = TELLING.iter().position(|reason| Some(*reason) == tried.reason());
+            (!exhausted(tried), place.unwrap_or(TELLING.len()))
+        };
+        let Some(most) = self.tried.iter().filter(|tried| tried.reason().is_some()).min_by_key(telling) else {
+            let none = || Failure::new(Reason::DnsFailed, "the name has no address");
+            return self.guarded.clone().unwrap_or_else(none);
+        };
+        let reason = most.reason().unwrap_or(Reason::ConnectTimeout);
+        let same = self.tried.iter().filter(|tried| tried.reason() == Some(reason));
+        let who = named(same.clone().map(|tried| tried.address.to_string()));
+        let attempts: usize = same.map(|tried| tried.attempts).sum();
+        let others = self.tried.iter().filter(|tried| tried.reason() != Some(reason));
+        let others = named(others.map(|tried| match tried.reason() {
+            Some(reason) => format!("{}: {reason}", tried.address),
+            None => format!("{}: not tried", tried.address),
+        }));
+        let others = if others.is_empty() { others } else { format!(" ({others})") };
+        Failure::new(reason, sentence(reason, &who, attempts, most.error.as_ref(), within) + &others)
+    }
+}
+
+/// The first few, and how many there are beyond them.
+fn named(addresses: impl Iterator<Item = String>) -> String {
+    let all: Vec<_> = addresses.collect();
+    let mut named = all[..all.len().min(MAX_NAMED)].join(", ");
+    if all.len() > MAX_NAMED {
+        named += &format!(" and {} more", all.len() - MAX_NAMED);
+    }
+    named
+}
+
+fn sentence(reason: Reason, who: &str, attempts: usize, error: Option<&io::Error>, within: Millis) -> String {
+    match reason {
+        Reason::ConnectionRefused => format!("{who} refuses connections: nobody listens there, or a policy rejects"),
+        Reason::ConnectionReset => format!("{who} reset the connection before it was established"),
+        Reason::HostUnreachable => format!("the network reports that it cannot reach {who}"),
+        Reason::NetworkUnreachable => format!("there is no route from here to {who}"),
+        Reason::ConnectTimeout => {
+            let attempts = match attempts {
+                1 => "the connection attempt was".to_owned(),
+                attempts => format!("{attempts} connection attempts were"),
+            };
+            format!("{attempts} not answered by {who} within {within}: a policy drops them, or nobody is there")
+        }
+        _ => {
+            let error = error.map_or_else(String::new, |error| format!(": {error}"));
+            format!("no connection to {who} could be tried from here{error}")
         }
     }
 }
 
 /// Closing by reset leaves no TIME_WAIT, here or in the node's connection tracking, where 1,000 checks a second would
 /// otherwise hold 120,000 entries (120 s each).
+///
+/// Not `TcpSocket::connect`, which gives up a connection that was established, answered on, and reset before we looked.
 async fn attempt(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_zero_linger()?;
-    socket.connect(address).await
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_linger(Some(Duration::ZERO))?;
+    match socket.connect(&address.into()) {
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => return Err(error),
+        _ => {}
+    }
+    let stream = TcpStream::from_std(socket.into())?;
+    stream.writable().await?;
+    match stream.take_error()? {
+        Some(error) if error.kind() != io::ErrorKind::ConnectionReset => Err(error),
+        _ => Ok(stream),
+    }
 }
 
 /// What an error of `connect(2)` says about the peer.
@@ -94,21 +255,17 @@ fn reason_of(error: &io::Error) -> Reason {
         io::ErrorKind::HostUnreachable => Reason::HostUnreachable,
         io::ErrorKind::NetworkUnreachable => Reason::NetworkUnreachable,
         io::ErrorKind::TimedOut => Reason::ConnectTimeout,
+        // A kernel without that family.
+        _ if Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT) => Reason::NetworkUnreachable,
         _ => Reason::LocalError,
     }
 }
 
-fn refusal(address: SocketAddr, error: &io::Error) -> Failure {
-    let reason = reason_of(error);
-    let message = match reason {
-        Reason::ConnectionRefused => {
-            format!("{address} refuses connections: nobody listens there, or a policy rejects")
-        }
-        Reason::ConnectionReset => format!("{address} reset the connection before it was established"),
-        Reason::HostUnreachable => format!("the network reports that it cannot reach {address}"),
-        Reason::NetworkUnreachable => format!("there is no route from here to {address}"),
-        Reason::ConnectTimeout => format!("{address} did not answer"),
-        _ => format!("no connection to {address} could be tried from here: {error}"),
-    };
-    Failure::new(reason, message)
+fn is_local(error: &io::Error) -> bool {
+    reason_of(error) == Reason::LocalError
+}
+
+/// Whether this machine is out of what every connection needs.
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))
 }

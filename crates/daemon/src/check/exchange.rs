@@ -3,14 +3,17 @@
 use std::error::Error;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
-use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper::ext::on_informational;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use star_wire::observation::Reason;
@@ -18,16 +21,22 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_rustls::rustls;
 
+use super::bounded::{Allowance, Flood, MAX_BYTES};
 use super::{Answer, Ask, Failure, Millis, within};
 use crate::target::TargetUrl;
 
-/// A response head that is longer is not sensible HTTP.
-const MAX_HEAD: usize = 64 * 1024;
+/// A response head with more lines is not sensible HTTP, nor is one of more than [`MAX_BYTES`].
 const MAX_HEADERS: usize = 1000;
 
+/// More interim responses are not sensible either, and each costs as much as a response.
+const MAX_INTERIM: usize = 100;
+
 /// Sends a GET and waits for the response until `deadline`. Says when its head had come.
+///
+/// `allowance` is that of the [`Bounded`](super::bounded::Bounded) below `stream`.
 pub(super) async fn exchange<S>(
     stream: S,
+    allowance: &Arc<Allowance>,
     target: &TargetUrl,
     ask: &Ask,
     deadline: Instant,
@@ -37,37 +46,51 @@ where
 {
     let late = |what: &str| {
         let time = Millis(ask.timeout + ask.wait);
-        Failure::new(Reason::ResponseTimeout, format!("connected, but no {what} came within {time}"))
+        Failure::new(Reason::ResponseTimeout, format!("connected, but {what} came within {time}"))
     };
-    let (mut sender, connection) = http1::Builder::new()
-        .max_header_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        // It is a response all the same, and so the target is reachable.
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .ignore_invalid_headers_in_responses(true)
-        .handshake::<_, Empty<Bytes>>(NoShutdown(TokioIo::new(stream)))
-        .await
-        .map_err(|error| failure(&error))?;
+    allowance.renew();
+    let (mut sender, connection) = open(stream).await?;
     // The connection makes progress only while it is polled; it lives and ends with this function.
     let mut connection = pin!(connection);
 
-    let mut responding = pin!(sender.send_request(request(target, ask)));
+    let mut request = request(target, ask);
+    let interim = Arc::new(AtomicUsize::new(0));
+    let (counted, bound) = (Arc::clone(&interim), Arc::clone(allowance));
+    on_informational(&mut request, move |_| {
+        if counted.fetch_add(1, Relaxed) >= MAX_INTERIM {
+            bound.end();
+        }
+    });
+    let mut responding = pin!(sender.send_request(request));
     let response = async {
         tokio::select! {
             biased;
             response = &mut responding => response,
             _ = &mut connection => responding.await,
         }
-        .map_err(|error| failure(&error))
+        .map_err(|error| {
+            let interim = interim.load(Relaxed);
+            if interim == 0 || !is_flood(&error) {
+                return failure(&error);
+            }
+            let problem = match interim > MAX_INTERIM {
+                true => {
+                    format!("the peer answers 1xx without end: more than {MAX_INTERIM} interim responses, and no other")
+                }
+                false => format!("{} KiB of interim responses (1xx) came, and no whole other", MAX_BYTES / 1024),
+            };
+            Failure::new(Reason::InvalidResponse, format!("connected, but {problem}"))
+        })
     };
-    let response = within(deadline, response).await.map_err(|silence| silence.means(|| late("response")))??;
+    let silent = || late(if interim.load(Relaxed) > 0 { "nothing but interim responses (1xx)" } else { "no response" });
+    let response = within(deadline, response).await.map_err(|silence| silence.means(silent))??;
     let head_at = Instant::now();
 
     let (head, body) = Response::into_parts(response);
     let body = match ask.body_limit {
         None => Ok(Bytes::new()),
         Some(limit) => {
+            allowance.grant_body(limit);
             let mut reading = pin!(read(body, limit));
             let reading = async {
                 tokio::select! {
@@ -76,29 +99,61 @@ where
                     _ = &mut connection => reading.await,
                 }
             };
-            within(deadline, reading).await.unwrap_or_else(|silence| Err(silence.means(|| late("whole body"))))
+            within(deadline, reading).await.unwrap_or_else(|silence| Err(silence.means(|| late("no whole body"))))
         }
     };
     Ok((head_at, Answer { status: head.status, headers: head.headers, body }))
 }
 
-/// hyper would shut the connection down when the whole response has come. If the peer has done so already, the peer is
-/// left in TIME_WAIT; but dropped without that, the connection is closed by reset (see `connect`).
-struct NoShutdown<S>(TokioIo<S>);
+/// A connection for requests; it makes progress only while its second half is polled.
+pub(super) async fn open<S>(
+    stream: S,
+) -> Result<(SendRequest<Empty<Bytes>>, Connection<AskFirst<S>, Empty<Bytes>>), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    http1::Builder::new()
+        .max_header_size(MAX_BYTES)
+        .max_headers(MAX_HEADERS)
+        // It is a response all the same, and so the target is reachable.
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .handshake(AskFirst { stream: TokioIo::new(stream), asked: false })
+        .await
+        .map_err(|error| failure(&error))
+}
 
-impl<S: AsyncRead + Unpin> Read for NoShutdown<S> {
+/// A connection on which the request goes first, and which is dropped rather than shut down.
+///
+/// hyper would take an answer that came before the request for a fault. It would also shut the connection down when the
+/// whole response has come: if the peer has done so already, the peer is left in TIME_WAIT; but dropped without that, the
+/// connection is closed by reset (see `connect`).
+pub(super) struct AskFirst<S> {
+    stream: TokioIo<S>,
+    asked: bool,
+}
+
+impl<S: AsyncRead + Unpin> Read for AskFirst<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        if !self.asked {
+            // The first write wakes us: it is in the same task.
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> Write for NoShutdown<S> {
+impl<S: AsyncWrite + Unpin> Write for AskFirst<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        if !std::mem::replace(&mut self.asked, true) {
+            cx.waker().wake_by_ref();
+        }
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -107,33 +162,54 @@ impl<S: AsyncWrite + Unpin> Write for NoShutdown<S> {
 }
 
 fn request(target: &TargetUrl, ask: &Ask) -> Request<Empty<Bytes>> {
+    let mut request = head(target);
+    *request.method_mut() = Method::GET;
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    request.headers_mut().extend(ask.headers.iter().cloned());
+    request
+}
+
+/// A HEAD for the target, on a connection that stays.
+pub(super) fn head(target: &TargetUrl) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
+    *request.method_mut() = Method::HEAD;
     *request.uri_mut() = target.path.clone().into();
     let headers = request.headers_mut();
     headers.insert(HOST, target.host_header.clone());
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("star/", env!("CARGO_PKG_VERSION"))));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.extend(ask.headers.iter().cloned());
     request
 }
 
-async fn read(body: Incoming, limit: usize) -> Result<Bytes, Failure> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Failure::new(Reason::InvalidResponse, format!("the body is longer than {limit} bytes")))
+/// Not with `Limited` and `collect`, which keep a chunk of one byte at the price of forty.
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match is_flood(&error) {
+            true => Failure::new(Reason::InvalidResponse, format!("the body has no end within {limit} bytes")),
+            false => failure(&error),
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > limit - whole.len() {
+            return Err(Failure::new(Reason::InvalidResponse, format!("the body is longer than {limit} bytes")));
         }
-        Err(error) => Err(match error.downcast_ref::<hyper::Error>() {
-            Some(error) => failure(error),
-            None => Failure::new(Reason::InvalidResponse, format!("the body could not be read: {error}")),
-        }),
+        whole.extend_from_slice(&data);
     }
+    Ok(whole.into())
+}
+
+/// What of an error of the HTTP layer is the connection's.
+fn io(error: &hyper::Error) -> Option<&io::Error> {
+    error.source().and_then(|source| source.downcast_ref())
+}
+
+fn is_flood(error: &hyper::Error) -> bool {
+    io(error).and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<Flood>())
 }
 
 /// What an error of the HTTP layer says about the peer.
 fn failure(error: &hyper::Error) -> Failure {
-    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    let io = io(error);
     if let Some(tls) = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return Failure::new(Reason::TlsFailed, format!("the peer refused after the TLS handshake: {tls}"));
     }
@@ -146,10 +222,12 @@ fn failure(error: &hyper::Error) -> Failure {
         let message = format!("connected, but the connection ended before a whole response had come: {how}");
         return Failure::new(Reason::ConnectionReset, message);
     }
-    let problem = match (error.is_parse_too_large(), io) {
-        (true, _) => format!("the head of the response is longer than {} KiB", MAX_HEAD / 1024),
-        (false, None) => format!("what came is not HTTP: {error}"),
-        (false, Some(io)) => format!("the response cannot be used: {io}"),
+    let problem = match io {
+        _ if error.is_parse_too_large() || is_flood(error) => {
+            format!("the head of the response has no end within {} KiB and {MAX_HEADERS} lines", MAX_BYTES / 1024)
+        }
+        None => format!("what came is not HTTP: {error}"),
+        Some(io) => format!("the response cannot be used: {io}"),
     };
     Failure::new(Reason::InvalidResponse, format!("connected, but {problem}"))
 }

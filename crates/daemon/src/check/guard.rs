@@ -16,13 +16,17 @@ pub enum Guard {
     NoLinkLocal,
 }
 
-/// Metadata services outside the link-local ranges: Google Cloud over IPv6, Azure, Alibaba Cloud, Oracle Cloud. Those of
-/// AWS over IPv6 are all of fd00:ec2::/32.
-const METADATA: [IpAddr; 4] = [
-    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
-    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+/// Metadata services outside the link-local ranges, as the clouds' manuals and cloud-init have them: Azure, Alibaba Cloud,
+/// Oracle Cloud Classic; Google Cloud, Scaleway, Oracle Cloud, Linode, Alibaba Cloud. Those of AWS over IPv6 are all of
+/// fd00:ec2::/32.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
+const METADATA_V6: [Ipv6Addr; 5] = [
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
+    Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
 ];
 
 impl Guard {
@@ -43,27 +47,41 @@ impl Guard {
 }
 
 fn is_link_local(address: IpAddr) -> bool {
-    if METADATA.contains(&address) {
-        return true;
-    }
     match address {
-        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V4(address) => METADATA_V4.contains(&address) || address.is_link_local(),
         IpAddr::V6(address) => {
             let aws = address.segments()[..2] == [0xfd00, 0xec2];
-            aws || address.is_unicast_link_local()
-                || embedded_ipv4(address).is_some_and(|inner| is_link_local(inner.into()))
+            aws || METADATA_V6.contains(&address)
+                || address.is_unicast_link_local()
+                || embedded(address).any(|inner| is_link_local(inner.into()))
         }
     }
 }
 
-/// The IPv4 address that an IPv6 one leads to: mapped or compatible (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052, RFC 8215).
-fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let from = |high: u16, low: u16| Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
-    match address.segments() {
-        [0x2002, high, low, ..] => from(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, .., high, low] => from(high, low),
-        _ => address.to_ipv4(),
-    }
+/// Where RFC 6052 (2.2) puts the IPv4 address behind prefixes of 32, 40, 48, 56, 64 and 96 bits; byte 8 stays free.
+const TRANSLATED: [[usize; 4]; 6] =
+    [[4, 5, 6, 7], [5, 6, 7, 9], [6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]];
+
+/// The IPv4 addresses that an IPv6 one may lead to. A prefix for translation that is the network's own cannot be told from
+/// any other address.
+fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let octets = address.octets();
+    let at = move |places: [usize; 4]| places.map(|place| octets[place]);
+    let last = [12, 13, 14, 15];
+    let found: Vec<[u8; 4]> = match address.segments() {
+        // 6to4 (RFC 3056).
+        [0x2002, ..] => vec![at([2, 3, 4, 5])],
+        // Teredo (RFC 4380): the server, and the client in disguise.
+        [0x2001, 0, ..] => vec![at([4, 5, 6, 7]), at(last).map(|octet| !octet)],
+        // Translation: the well-known prefix, and the local one, of any length (RFC 8215).
+        [0x64, 0xff9b, 0 | 1, ..] => TRANSLATED.map(at).to_vec(),
+        // Mapped and compatible (RFC 4291), translated (RFC 2765).
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => vec![at(last)],
+        // ISATAP (RFC 5214), behind any prefix; the bit that says whether it is unique worldwide may be set.
+        [.., 0 | 0x200, 0x5efe, _, _] => vec![at(last)],
+        _ => Vec::new(),
+    };
+    found.into_iter().map(Ipv4Addr::from)
 }
 
 #[cfg(test)]
@@ -75,31 +93,83 @@ mod tests {
     }
 
     #[test]
-    fn link_local_and_metadata_addresses_are_refused_in_every_disguise() {
+    fn link_local_and_metadata_addresses_are_refused() {
         for address in [
             "169.254.169.254",
             "169.254.0.1",
+            "169.254.170.2",
+            "169.254.42.42",
             "fe80::1",
-            "::ffff:169.254.169.254",
-            "::169.254.169.254",
-            "2002:a9fe:a9fe::",
-            "64:ff9b::a9fe:a9fe",
+            "fe80::a9fe:a9fe",
             "fd00:ec2::254",
             "fd00:ec2::23",
             "fd20:ce::254",
+            "fd00:42::42",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:a9fe:a9fe::1",
+            "fd00:100::100:200",
             "168.63.129.16",
-            "64:ff9b:1::a9fe:a9fe",
             "100.100.100.200",
-            "::ffff:100.100.100.200",
             "192.0.0.192",
         ] {
             assert!(refused(address), "{address}");
         }
     }
 
+    /// An address that leads to `inner` in each way that there is.
+    fn disguises(inner: Ipv4Addr) -> Vec<(&'static str, Ipv6Addr)> {
+        let [a, b, c, d] = inner.octets();
+        let [ab, cd] = [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])];
+        let (bc, a, d) = (u16::from_be_bytes([b, c]), u16::from(a), u16::from(d));
+        let local = |rest: [u16; 5]| {
+            let [e, f, g, h, i] = rest;
+            Ipv6Addr::new(0x64, 0xff9b, 1, e, f, g, h, i)
+        };
+        vec![
+            ("mapped", Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, ab, cd)),
+            ("compatible", Ipv6Addr::new(0, 0, 0, 0, 0, 0, ab, cd)),
+            ("SIIT", Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, ab, cd)),
+            ("6to4", Ipv6Addr::new(0x2002, ab, cd, 7, 0, 0, 0, 1)),
+            ("Teredo server", Ipv6Addr::new(0x2001, 0, ab, cd, 0, 0, 0, 0)),
+            ("Teredo client", Ipv6Addr::new(0x2001, 0, 0x5ef5, 0x7902, 0, 0, !ab, !cd)),
+            ("NAT64, well-known", Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, ab, cd)),
+            ("NAT64, local /48", local([ab, cd >> 8, d << 8, 0, 0])),
+            ("NAT64, local /56", local([a, bc >> 8, (bc & 0xff) << 8 | d, 0, 0])),
+            ("NAT64, local /64", local([0, a, bc, d << 8, 0])),
+            ("NAT64, local /96", local([5, 0, 0, ab, cd])),
+            ("ISATAP", Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0x5efe, ab, cd)),
+            ("ISATAP, unique", Ipv6Addr::new(0xfd00, 1, 2, 3, 0x200, 0x5efe, ab, cd)),
+        ]
+    }
+
+    #[test]
+    fn no_disguise_of_an_ipv4_address_hides_it() {
+        for inner in ["169.254.169.254", "169.254.42.42", "168.63.129.16", "100.100.100.200", "192.0.0.192"] {
+            for (kind, address) in disguises(inner.parse().unwrap()) {
+                assert!(refused(&address.to_string()), "{kind} of {inner}: {address}");
+            }
+        }
+        // And none makes a good address a bad one.
+        for (kind, address) in disguises(Ipv4Addr::new(10, 1, 2, 3)) {
+            assert!(!refused(&address.to_string()), "{kind}: {address}");
+        }
+    }
+
     #[test]
     fn other_addresses_pass() {
-        for address in ["10.0.0.1", "127.0.0.1", "::1", "192.168.1.1", "fd00::1", "2001:db8::1", "169.253.1.1"] {
+        for address in [
+            "10.0.0.1",
+            "127.0.0.1",
+            "::1",
+            "::",
+            "192.168.1.1",
+            "fd00::1",
+            "2001:db8::1",
+            "2001:db8::a9fe:a9fe",
+            "169.253.1.1",
+            "100.100.100.201",
+            "fd00:42::43",
+        ] {
             assert!(!refused(address), "{address}");
         }
         assert!(Guard::Open.admit(vec!["169.254.169.254".parse().unwrap()]).is_ok());

@@ -1,19 +1,34 @@
 //! The one line that says why a program does not run.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::iter;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error, Parser};
 
-/// An argument that parses but cannot be used. Exits with 2, like one that does not parse.
-pub(super) fn usage<A: Parser>(problem: impl std::fmt::Display) -> Error {
+/// An argument of `A` that parses but cannot be used, and why. Exits with 2, like one that does not parse.
+pub fn usage<A: Parser>(problem: impl std::fmt::Display) -> Error {
     A::command().error(ErrorKind::ValueValidation, problem)
 }
 
-/// Has an error about a flag that nobody typed name the environment variable that set it.
-pub(super) fn name_variable(mut error: Error, mut command: Command, argv: &[OsString]) -> Error {
+/// Why a value cannot be used that may hold a secret. The line that says so leaves the value out.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unquoted(pub String);
+
+/// Has an error about a flag that nobody typed name the environment variable that set it, and say nothing of what may be
+/// a URL's user and password, wherever on the command line that stands.
+pub(super) fn tell(mut error: Error, mut command: Command, argv: &[OsString]) -> Error {
     command.build();
+    let secret = |value: &ContextValue| value.to_string().contains('@');
+    let secrets: Vec<_> = error.context().filter(|(_, value)| secret(value)).map(|(kind, _)| kind).collect();
+    for kind in secrets {
+        // What is not a string is a suggestion, made of it.
+        if let Some(ContextValue::String(_)) = error.remove(kind) {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+        }
+    }
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
     let name = flag.split(' ').next().unwrap_or_default();
     let typed = argv.iter().any(|arg| arg.to_string_lossy().split('=').next() == Some(name));
@@ -30,7 +45,11 @@ pub(super) fn name_variable(mut error: Error, mut command: Command, argv: &[OsSt
 /// An error and its causes on one line.
 pub(super) fn line(error: &anyhow::Error) -> String {
     let Some(usage) = error.downcast_ref::<Error>() else { return format!("{error:#}") };
-    let rendered = usage.render().to_string();
+    let unquoted = usage.source().filter(|source| source.is::<Unquoted>());
+    let rendered = match (unquoted, usage.get(ContextKind::InvalidArg)) {
+        (Some(problem), Some(flag)) => format!("invalid value for '{flag}': {problem}"),
+        _ => usage.render().to_string(),
+    };
     let told = rendered.split("\n\nUsage:").next().unwrap_or_default().split("\n\nFor more").next().unwrap_or_default();
     let told: Vec<_> = told.split_whitespace().collect();
     format!("{}; --help lists the flags", told.join(" ").trim_start_matches("error: "))

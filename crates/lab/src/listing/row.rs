@@ -229,7 +229,9 @@ fn value(node: &Node) -> Value {
         node::Value::Scalar(text, Scalar::Float) => text.parse::<f64>().map_or_else(|_| json!(text), Value::from),
         node::Value::Scalar(text, Scalar::String) => json!(text),
         node::Value::Sequence(items) => items.iter().map(value).collect(),
-        node::Value::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), value(&entry.value))).collect(),
+        node::Value::Mapping(entries) => {
+            entries.iter().map(|entry| (entry.key.to_string(), value(&entry.value))).collect()
+        }
     }
 }
 

@@ -71,6 +71,8 @@ fn a_pod_that_a_policy_could_tell_apart_stands_for_itself() {
 fn pods_that_are_done_have_no_network() {
     let done = |phase: &str| workloads(&cluster(&pod("a", "10.0.0.1", "", &format!(", phase: {phase}")))).len();
     assert_eq!(["Succeeded", "Failed", "Running", "Pending"].map(done), [0, 0, 1, 1]);
+    let both = pod("a", "10.0.0.1", "", ", phase: Succeeded") + &pod("b", "10.0.0.2", "", ", phase: Failed");
+    assert_eq!(cluster(&both).warnings, ["left out, since finished: Pod default/a, Pod default/b"]);
 }
 
 #[test]
@@ -167,6 +169,35 @@ fn policies_that_are_not_kubernetes_own_are_known_by_kind_and_group() {
     assert_eq!(foreign("policy.linkerd.io/v1beta1", "ServerAuthorization"), 1);
     assert_eq!(foreign("kuma.io/v1alpha1", "MeshTrafficPermission"), 1);
     assert_eq!(foreign("kyverno.io/v1", "ClusterPolicy"), 0);
+    assert_eq!(foreign("networking.k8s.aws/v1alpha1", "ClusterNetworkPolicy"), 1);
+    assert_eq!(foreign("networking.k8s.aws/v1alpha1", "ApplicationNetworkPolicy"), 1);
+    assert_eq!(foreign("networking.k8s.aws/v1alpha1", "NetworkPolicy"), 1);
+    assert_eq!(foreign("networking.gke.io/v1alpha1", "FQDNNetworkPolicy"), 1);
+    assert_eq!(foreign("networking.gke.io/v1", "ManagedCertificate"), 0);
+    assert_eq!(foreign("policy.linkerd.io/v1beta3", "Server"), 1);
+    assert_eq!(foreign("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy"), 0);
+}
+
+#[test]
+fn a_policy_that_enforces_nothing_changes_nothing() {
+    let foreign = |text: &str| cluster(text).foreign.len();
+    let istio = |rest: &str| {
+        foreign(&format!("{{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {{name: a{rest}}}"))
+    };
+    assert_eq!(istio("}, spec: {action: AUDIT}"), 0);
+    assert_eq!(istio("}, spec: {action: DENY}"), 1);
+    assert_eq!(istio(", annotations: {istio.io/dry-run: 'true'}}"), 0);
+    assert_eq!(istio(", annotations: {istio.io/dry-run: 'false'}}"), 1);
+    let server = |access: &str| {
+        foreign(&format!(
+            "{{apiVersion: policy.linkerd.io/v1beta3, kind: Server, metadata: {{name: a}}, spec: {{accessPolicy: {access}}}}}"
+        ))
+    };
+    assert_eq!((server("audit"), server("deny")), (0, 1));
+    for kind in ["StagedNetworkPolicy", "StagedGlobalNetworkPolicy", "StagedKubernetesNetworkPolicy"] {
+        let text = format!("{{apiVersion: projectcalico.org/v3, kind: {kind}, metadata: {{name: a}}}}");
+        assert_eq!(foreign(&text), 0, "{kind}");
+    }
 }
 
 #[test]

@@ -40,12 +40,13 @@ fn plain_scalars_are_what_kubectl_takes_them_for() {
     ] {
         assert_eq!(scalar(text), Scalar::Integer(number), "{text}");
     }
+    for text in ["y", "Y", "n", "N", "yes", "off", "TRUE"] {
+        assert_eq!(scalar(text), Scalar::Bool, "{text}");
+    }
     for text in ["1.5", "-1.5", ".5", "99999999999999999999"] {
         assert_eq!(scalar(text), Scalar::Float, "{text}");
     }
-    for text in
-        ["'80'", "\"true\"", "!!str 80", "tRUE", "y", "n", "10.0.0.0/8", "1.2.3", "a80", ".", "v1", "2001-01-01"]
-    {
+    for text in ["'80'", "\"true\"", "!!str 80", "tRUE", "10.0.0.0/8", "1.2.3", "a80", ".", "v1", "2001-01-01"] {
         assert_eq!(scalar(text), Scalar::String, "{text}");
     }
 }
@@ -67,6 +68,36 @@ fn json_is_read_with_tabs_and_escapes() {
     let nodes = read("{\n\t\"a\": [1, \"b\\/\\u00e9\\n\"],\n\t\"c\": null\n}");
     assert_eq!(nodes[0].get("a").unwrap().items()[1].text(), Some("b/é\n"));
     assert!(nodes[0].get("c").is_none());
+}
+
+#[test]
+fn json_values_follow_each_other_and_know_their_places() {
+    let nodes = read("{\"a\": 1}{\"a\": \"é\", \"b\": [true,\n  -1.5e1]}\n\n[{}]");
+    assert_eq!(nodes.len(), 3);
+    let b = nodes[1].get("b").unwrap();
+    assert_eq!((b.at.line, b.at.column), (1, 25));
+    assert_eq!((b.items()[1].at.line, b.items()[1].at.column), (2, 3));
+    assert_eq!(b.items()[1].integer(), Some(-15));
+    assert!(b.items()[0].is_true());
+    assert_eq!(read("{\"a\": \"\\ud83d\\ude00\\ud83d\"}")[0].get("a").unwrap().text(), Some("😀\u{fffd}"));
+    for text in ["{\"a\": 01}", "{\"a\": +1}", "{\"a\": .5}", "{\"a\": 1.}", "{\"a\": tru}"] {
+        // No JSON, and to YAML something else than what JSON would have made of it.
+        assert_eq!(read(text).len(), 1, "{text}");
+    }
+    assert!(refused("{\"a\": 1} x").starts_with("t.yaml:1:"));
+    assert_eq!(refused("{\"a\": 1, \"a\": 2}"), "t.yaml:1:10: key \"a\" is given twice in one mapping");
+}
+
+#[test]
+fn what_kubectl_forgives_is_read_with_its_place() {
+    let nodes = read("a: [\n\tx,\n\t'\t[ # no comment',\n]\nb: {\n\t\"c\": d\n}\n");
+    assert_eq!(nodes[0].get("a").unwrap().items()[1].text(), Some("\t[ # no comment"));
+    let d = nodes[0].at_path(&["b", "c"]).unwrap();
+    assert_eq!((d.at.line, d.at.column), (6, 7));
+    let marked = read("\u{feff}a: 1\n---\n\u{feff}b: 2\n---\n\u{feff}c: '\u{feff}'\n");
+    assert_eq!(marked[1].get("b").and_then(Node::integer), Some(2));
+    assert_eq!(marked[2].get("c").and_then(Node::text), Some("\u{feff}"));
+    assert!(refused("a:\n\tb: 1\n").starts_with("t.yaml:2:"));
 }
 
 #[test]

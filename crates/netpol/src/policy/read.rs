@@ -8,9 +8,9 @@ use crate::{
     connections::Protocol,
     location::{Location, Problem},
     manifest,
-    node::{Node, Scalar, Value},
-    selector::{Selector, is_dns_label, is_subdomain, read_labels},
-    strict::{Path, Strict},
+    node::{Entry, Node, Scalar, Value},
+    selector::{LABEL_KEY, Selector, is_dns_label, is_label_key, is_subdomain, read_labels},
+    strict::{Kind, Path, Strict},
 };
 
 /// The fields of `metadata`; a server sets most of them, and an export has them.
@@ -40,16 +40,16 @@ impl Policy {
     pub fn read(node: &Node, namespace: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let given = |field| node.at_path(&["metadata", field]).and_then(Node::text);
-        let namespace = given("namespace").unwrap_or(namespace).to_owned();
+        let namespace = given("namespace").filter(|given| !given.is_empty()).unwrap_or(namespace).to_owned();
         let name = manifest::name(node);
         let object = format!("NetworkPolicy {namespace}/{}", if name.is_empty() { "without a name" } else { &name });
-        let mut strict = Strict { object: &object, problems: &mut problems };
-        // `status` was part of the API from 1.24 to 1.27, and is in exports of that time.
-        strict.fields(node, &Path::Top, &["apiVersion", "kind", "metadata", "spec", "status"]);
+        let mut unquoted = Vec::new();
+        let mut strict = Strict { object: &object, problems: &mut problems, unquoted: &mut unquoted };
+        strict.fields(node, &Path::Top, &["apiVersion", "kind", "metadata", "spec"]);
         read_metadata(node, &namespace, &name, &mut strict);
         let spec = read_spec(node, &mut strict);
         match problems.is_empty() {
-            true => Ok(Self { at: node.at.clone(), namespace, name, ..spec }),
+            true => Ok(Self { at: node.at.clone(), namespace, name, unquoted, ..spec }),
             false => Err(problems),
         }
     }
@@ -85,7 +85,88 @@ fn read_metadata(node: &Node, namespace: &str, name: &str, strict: &mut Strict<'
         read_labels(labels, &Path::Field(&path, "labels"), strict);
     }
     if let Some(annotations) = metadata.get("annotations") {
-        strict.strings(annotations, &Path::Field(&path, "annotations"));
+        read_annotations(annotations, &Path::Field(&path, "annotations"), strict);
+    }
+    for field in ["generateName", "resourceVersion", "selfLink", "uid"] {
+        if let Some(value) = metadata.get(field) {
+            strict.string(value, &Path::Field(&path, field));
+        }
+    }
+    let scalars = [
+        ("creationTimestamp", Kind::Time),
+        ("deletionTimestamp", Kind::Time),
+        ("deletionGracePeriodSeconds", Kind::Integer),
+        ("generation", Kind::Integer),
+    ];
+    for (field, kind) in scalars {
+        if let Some(value) = metadata.get(field) {
+            strict.scalar(value, &Path::Field(&path, field), kind);
+        }
+    }
+    strict.items(metadata.get("managedFields"), &Path::Field(&path, "managedFields"));
+    let finalizers = Path::Field(&path, "finalizers");
+    for (index, item) in strict.items(metadata.get("finalizers"), &finalizers).iter().enumerate() {
+        let path = Path::Item(&finalizers, index);
+        let own = ["kubernetes", "orphan", "foregroundDeletion"];
+        if let Some(name) = strict.string(item, &path).filter(|name| !own.contains(name))
+            && !(name.contains('/') && is_label_key(name))
+        {
+            let message = format_args!("{name:?} is not a finalizer: write a DNS name, '/' and a name");
+            strict.refuse(&item.at, &path, message);
+        }
+    }
+    let owners = Path::Field(&path, "ownerReferences");
+    let items = strict.items(metadata.get("ownerReferences"), &owners);
+    for (index, item) in items.iter().enumerate() {
+        read_owner(item, &Path::Item(&owners, index), strict);
+    }
+    let mut controllers = items.iter().filter(|owner| owner.get("controller").is_some_and(Node::is_true));
+    if let Some(second) = controllers.nth(1) {
+        strict.refuse(&second.at, &owners, "may hold one controller at most");
+    }
+}
+
+/// All annotations of an object together may be this long.
+const MOST_ANNOTATIONS: usize = 256 * 1024;
+
+fn read_annotations(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) {
+    let annotations = strict.strings(node, path);
+    for Entry { key, at, .. } in node.entries() {
+        // Their keys are those of labels, but for upper case in the prefix.
+        if !is_label_key(&key.to_lowercase()) {
+            strict.refuse(at, &Path::Field(path, key), format_args!("{key:?} is not an annotation's key: {LABEL_KEY}"));
+        }
+    }
+    let length: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if length > MOST_ANNOTATIONS {
+        strict.refuse(&node.at, path, format_args!("{length} bytes together, and may be {MOST_ANNOTATIONS}"));
+    }
+}
+
+fn read_owner(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) {
+    if !node.is_null() {
+        strict.fields(node, path, &["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"]);
+    }
+    for field in ["apiVersion", "kind", "name", "uid"] {
+        let path = Path::Field(path, field);
+        match node.get(field) {
+            Some(value) => {
+                let text = strict.string(value, &path);
+                if text == Some("") || field == "apiVersion" && text.is_some_and(|text| text.matches('/').count() > 1) {
+                    strict.refuse(&value.at, &path, "must not be empty, and an apiVersion is GROUP/VERSION or VERSION");
+                }
+            }
+            None => strict.refuse(&node.at, &path, "required"),
+        }
+    }
+    let text = |field| node.get(field).and_then(Node::text);
+    if (text("apiVersion"), text("kind")) == (Some("v1"), Some("Event")) {
+        strict.refuse(&node.at, path, "an Event may not own anything");
+    }
+    for field in ["controller", "blockOwnerDeletion"] {
+        if let Some(value) = node.get(field) {
+            strict.scalar(value, &Path::Field(path, field), Kind::Bool);
+        }
     }
 }
 
@@ -119,6 +200,9 @@ fn read_spec(node: &Node, strict: &mut Strict<'_>) -> Policy {
         ingress: isolates(Direction::Ingress).then_some(ingress.clone()),
         egress: isolates(Direction::Egress).then_some(egress.clone()),
         idle,
+        types_given: !types.is_empty(),
+        written: Direction::ALL.into_iter().filter(|direction| get(direction.name()).is_some()).collect(),
+        unquoted: Vec::new(),
     }
 }
 
@@ -211,18 +295,38 @@ fn read_block(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Option<I
     Some(IpBlock { cidr: cidr?, except })
 }
 
-/// A block, its address without what lies beyond the prefix: the API server accepts both.
+/// A block in the one way that the API server takes since 1.36: no leading zeros, no bits beyond the prefix, and no IPv4
+/// address in IPv6's clothes.
 fn read_cidr(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Option<IpNet> {
     let text = strict.string(node, path)?;
-    let net = text.parse::<IpNet>().ok();
-    if net.is_none() {
-        strict.refuse(
-            &node.at,
-            path,
-            format_args!("{text:?} is not a block of addresses, such as 10.0.0.0/8 or fd00::/8"),
-        );
+    let canonical = |length: &str| length == "0" || !length.starts_with(['0', '+']);
+    let parts = text.split_once('/').filter(|(_, length)| canonical(length));
+    let Some(net) = parts.and_then(|(address, length)| IpNet::new(address.parse().ok()?, length.parse().ok()?).ok())
+    else {
+        let cure = match text.parse::<IpNet>() {
+            Ok(net) => format!("{text:?} has leading zeros: write {net}"),
+            Err(_) => format!("{text:?} is not a block of addresses, such as 10.0.0.0/8 or fd00::/8"),
+        };
+        strict.refuse(&node.at, path, cure);
+        return None;
+    };
+    if let IpNet::V6(v6) = net
+        && v6.addr().to_ipv4_mapped().is_some()
+    {
+        strict.refuse(&node.at, path, format_args!("{text:?} is an IPv4 block written as IPv6: write it as IPv4"));
+        return None;
     }
-    net.map(|net| net.trunc())
+    if net.trunc() != net {
+        let message = format_args!(
+            "{text:?} has bits beyond its prefix: write {}, or {}/{}",
+            net.trunc(),
+            net.addr(),
+            net.max_prefix_len()
+        );
+        strict.refuse(&node.at, path, message);
+        return None;
+    }
+    Some(net)
 }
 
 fn read_port(node: &Node, path: &Path<'_>, strict: &mut Strict<'_>) -> Option<Port> {

@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use super::join;
 use crate::{
     Cluster, Evaluator,
-    edge::{Destination, Named},
+    destination::{Destination, Named},
     manifest::parse,
 };
 

@@ -1,0 +1,198 @@
+//! One look-up of a name: every name that it may stand for, at every name server, until one has an address.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::question::{Answer, Question, Refusal};
+use super::{Problem, Rules};
+
+/// How long a question stays unanswered before it is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// How long a server may be silent before the next one is asked, too. A lost packet is asked again within it; a second
+/// of deadline leaves time for three servers. glibc would wait for five seconds.
+const HEAD_START: Duration = Duration::from_millis(200);
+
+/// How long the other kind of address is waited for when the answer to one is that the name does not exist, or a failure.
+const OTHER_KIND_AFTER: Duration = Duration::from_millis(100);
+
+/// A look-up that is under way. It keeps no answer.
+pub(in crate::check) struct Lookup {
+    rules: Arc<Rules>,
+    name: Arc<str>,
+    /// Two questions at a time write here; locked for an assignment.
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    /// What is wrong so far.
+    problem: Problem,
+    /// How many servers to ask at once: those that were silent, and the one after them.
+    servers: usize,
+}
+
+/// The addresses of a name.
+pub(in crate::check) struct Addresses<'a> {
+    /// Of the kind that was answered first; never empty.
+    pub(in crate::check) first: Vec<IpAddr>,
+    /// Of the other kind, once it is answered; perhaps none.
+    pub(in crate::check) later: Option<BoxFuture<'a, Vec<IpAddr>>>,
+}
+
+impl Addresses<'_> {
+    /// These and no others.
+    pub(in crate::check) fn only(first: Vec<IpAddr>) -> Self {
+        Self { first, later: None }
+    }
+}
+
+enum Outcome<'a> {
+    Found(Addresses<'a>),
+    /// All that could be asked say that there is none.
+    None,
+    /// Somebody failed to say.
+    Undecided,
+}
+
+impl Lookup {
+    pub(super) fn new(rules: Arc<Rules>, name: &Arc<str>) -> Self {
+        let progress = Progress { problem: Problem::Silence, servers: 1 };
+        Self { rules, name: Arc::clone(name), progress: Mutex::new(progress) }
+    }
+
+    /// What is wrong so far, for who waits no longer.
+    pub(in crate::check) fn problem(&self) -> Problem {
+        std::mem::replace(&mut self.progress().problem, Problem::Silence)
+    }
+
+    /// The addresses of the name, as soon as there are any of one kind.
+    pub(in crate::check) async fn addresses(&self) -> Result<Addresses<'_>, Problem> {
+        if let Some(known) = self.rules.hosts.get(&self.name) {
+            return Ok(Addresses::only(known.to_vec()));
+        }
+        let Ok(name) = Name::from_ascii(&self.name) else { return Err(Problem::NoSuchName) };
+        if name.is_localhost() {
+            return Ok(Addresses::only(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]));
+        }
+        let mut candidates = self.rules.conf.candidates(name);
+        loop {
+            let mut undecided = Vec::new();
+            for name in candidates {
+                match self.candidate(&name).await {
+                    Outcome::Found(addresses) => return Ok(addresses),
+                    Outcome::None => {}
+                    Outcome::Undecided => undecided.push(name),
+                }
+            }
+            if undecided.is_empty() {
+                return Err(Problem::NoSuchName);
+            }
+            // Who fails now may answer in a moment: the deadline decides.
+            sleep(ASK_AGAIN_AFTER).await;
+            candidates = undecided;
+        }
+    }
+
+    /// Asks for both kinds of address side by side.
+    async fn candidate(&self, name: &Name) -> Outcome<'_> {
+        let kinds = if self.rules.conf.no_aaaa { &[RecordType::A][..] } else { &[RecordType::A, RecordType::AAAA] };
+        let question = |kind: &RecordType| {
+            let question = Question::new(name.clone(), *kind, self.rules.conf.edns0, self.rules.conf.use_vc);
+            async move { self.ask(&question).await }.boxed()
+        };
+        let mut asking: FuturesUnordered<_> = kinds.iter().map(question).collect();
+        let (mut failed, mut denied, mut until) = (false, false, None);
+        loop {
+            let answer = match until {
+                None => asking.next().await,
+                Some(until) => match timeout_at(until, asking.next()).await {
+                    Ok(answer) => answer,
+                    Err(_) => break,
+                },
+            };
+            match answer {
+                None => break,
+                Some(Some(Answer::Addresses(first))) => {
+                    let other = async move {
+                        match asking.next().await.flatten() {
+                            Some(Answer::Addresses(addresses)) => addresses,
+                            _ => Vec::new(),
+                        }
+                    };
+                    return Outcome::Found(Addresses { first, later: Some(other.boxed()) });
+                }
+                Some(Some(Answer::OfAnotherKind)) => continue,
+                // It counts for all kinds (RFC 8020), but some servers mean only the one.
+                Some(Some(Answer::NoSuchName)) => denied = true,
+                Some(None) => failed = true,
+            }
+            until = Some(Instant::now() + OTHER_KIND_AFTER);
+        }
+        if failed && !denied { Outcome::Undecided } else { Outcome::None }
+    }
+
+    /// Asks the servers in their order, each again and again; `None` when those that are not silent fail.
+    ///
+    /// The next one is asked when those before it fail, or are silent for a while; they are asked on.
+    async fn ask(&self, question: &Question) -> Option<Answer> {
+        let servers = &*self.rules.conf.servers;
+        let mut racing = FuturesUnordered::new();
+        let attempt = |index: usize| async move { (index, question.ask(servers[index]).await) };
+        let mut failed = vec![false; servers.len()];
+        let mut asked = self.progress().servers.min(servers.len());
+        let mut next_at = Instant::now() + HEAD_START;
+        loop {
+            racing.extend((0..asked).filter(|index| !failed[*index]).map(attempt));
+            let again = sleep_until(Instant::now() + ASK_AGAIN_AFTER);
+            tokio::pin!(again);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some((index, reply)) = racing.next() => match reply {
+                        Ok(answer) => {
+                            let mut progress = self.progress();
+                            progress.servers = progress.servers.max(index + 1);
+                            return Some(answer);
+                        }
+                        Err(error) => {
+                            self.note(servers[index], error);
+                            failed[index] = true;
+                            if asked < servers.len() && failed[..asked].iter().all(|failed| *failed) {
+                                racing.push(attempt(asked));
+                                (asked, next_at) = (asked + 1, Instant::now() + HEAD_START);
+                            }
+                            if failed.iter().all(|failed| *failed) {
+                                return None;
+                            }
+                        }
+                    },
+                    () = &mut again => break,
+                }
+            }
+            if Instant::now() < next_at {
+                continue;
+            }
+            if asked < servers.len() {
+                (asked, next_at) = (asked + 1, Instant::now() + HEAD_START);
+            } else if failed.contains(&true) {
+                return None;
+            }
+        }
+    }
+
+    fn note(&self, server: SocketAddr, error: Refusal) {
+        self.progress().problem = Problem::Failed { server, error };
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,176 @@
+//! One question to one name server, and the answer to it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use hickory_resolver::proto::op::{DEFAULT_MAX_PAYLOAD_LEN, Edns, Message, MessageType, Query, ResponseCode};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
+
+use crate::check::connect;
+
+/// What a server says of a name.
+pub(super) enum Answer {
+    Addresses(Vec<IpAddr>),
+    /// It exists, without such an address.
+    OfAnotherKind,
+    NoSuchName,
+}
+
+/// Why a server gave no answer that can be used. The next one may.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::check) enum Refusal {
+    #[error("it cannot be asked: {0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Code(ResponseCode),
+    #[error("it knows nothing of the name, and nobody to ask")]
+    Referral,
+    #[error("its answer is none")]
+    Invalid,
+}
+
+impl Refusal {
+    /// Whether this machine could not even ask: it is out of files, memory or ports.
+    pub(super) fn is_local(&self) -> bool {
+        let Self::Io(error) = self else { return false };
+        matches!(
+            Errno::from_io_error(error),
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRINUSE | Errno::ADDRNOTAVAIL)
+        )
+    }
+}
+
+/// A name and a kind of address.
+pub(super) struct Question {
+    name: Name,
+    kind: RecordType,
+    edns0: bool,
+    by_tcp: bool,
+}
+
+impl Question {
+    /// Asked by TCP at once if `by_tcp`; with room for long answers if `edns0`.
+    pub(super) fn new(name: Name, kind: RecordType, edns0: bool, by_tcp: bool) -> Self {
+        Self { name, kind, edns0, by_tcp }
+    }
+
+    /// Asks `server` once. Each time from another port, by which a cluster's balancer may choose another server, and
+    /// which no other question shares: two packets of one new flow can race in the node's connection tracking
+    /// (kubernetes/kubernetes#56903).
+    pub(super) async fn ask(&self, server: SocketAddr) -> Result<Answer, Refusal> {
+        let mut query = Message::query();
+        query.add_query(Query::query(self.name.clone(), self.kind));
+        query.metadata.recursion_desired = true;
+        if self.edns0 {
+            let mut edns = Edns::new();
+            edns.set_max_payload(DEFAULT_MAX_PAYLOAD_LEN);
+            query.set_edns(edns);
+        }
+        let packet = query.to_vec().map_err(|_| Refusal::Invalid)?;
+        let reply = match self.by_tcp {
+            true => None,
+            false => Some(self.by_udp(server, query.id, &packet).await?).filter(|reply| !reply.truncation),
+        };
+        match reply {
+            Some(reply) => self.read(&reply),
+            None => self.read(&self.by_tcp(server, query.id, &packet).await?),
+        }
+    }
+
+    async fn by_udp(&self, server: SocketAddr, id: u16, packet: &[u8]) -> Result<Message, Refusal> {
+        let socket = Socket::new(Domain::for_address(server), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+        // From now on the kernel drops what others send, and tells when nobody listens there.
+        socket.connect(&server.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        socket.send(packet).await?;
+        let mut reply = Vec::with_capacity(4096);
+        loop {
+            reply.clear();
+            socket.recv_buf(&mut reply).await?;
+            if !reply.starts_with(&id.to_be_bytes()) {
+                continue;
+            }
+            let reply = Message::from_vec(&reply).map_err(|_| Refusal::Invalid)?;
+            if self.is_answered_by(&reply, id) {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// The connection is not kept: established, it would outlive a policy that denies it.
+    async fn by_tcp(&self, server: SocketAddr, id: u16, packet: &[u8]) -> Result<Message, Refusal> {
+        let mut stream = connect::to(server).await?;
+        let length = u16::try_from(packet.len()).map_err(|_| Refusal::Invalid)?;
+        stream.write_all(&[&length.to_be_bytes()[..], packet].concat()).await?;
+        let mut reply = vec![0; stream.read_u16().await?.into()];
+        stream.read_exact(&mut reply).await?;
+        let reply = Message::from_vec(&reply).map_err(|_| Refusal::Invalid)?;
+        if self.is_answered_by(&reply, id) { Ok(reply) } else { Err(Refusal::Invalid) }
+    }
+
+    /// Whether `reply` is to this very question (RFC 5452).
+    fn is_answered_by(&self, reply: &Message, id: u16) -> bool {
+        let [query] = &*reply.queries else {
+            // Some servers leave the question out where they fail.
+            return reply.id == id
+                && reply.message_type == MessageType::Response
+                && reply.queries.is_empty()
+                && !matches!(reply.response_code, ResponseCode::NoError | ResponseCode::NXDomain);
+        };
+        reply.id == id
+            && reply.message_type == MessageType::Response
+            && query.query_type == self.kind
+            && query.name.eq_ignore_root(&self.name)
+    }
+
+    fn read(&self, reply: &Message) -> Result<Answer, Refusal> {
+        match reply.response_code {
+            ResponseCode::NXDomain => Ok(Answer::NoSuchName),
+            // As glibc: such a server only points at others.
+            ResponseCode::NoError if reply.answers.is_empty() && !reply.authoritative && !reply.recursion_available => {
+                Err(Refusal::Referral)
+            }
+            ResponseCode::NoError => Ok(match self.addresses(reply) {
+                none if none.is_empty() => Answer::OfAnotherKind,
+                addresses => Answer::Addresses(addresses),
+            }),
+            code => Err(Refusal::Code(code)),
+        }
+    }
+
+    /// The addresses of the name that was asked for, or of the one that it is another word for.
+    fn addresses(&self, reply: &Message) -> Vec<IpAddr> {
+        let mut owner = &self.name;
+        // As many steps as there are records: a chain may lead in a circle.
+        for _ in 0..=reply.answers.len() {
+            let mut owned = reply.answers.iter().filter(|record| record.name.eq_ignore_root(owner));
+            let alias = owned.clone().find_map(|record| match &record.data {
+                RData::CNAME(alias) => Some(&alias.0),
+                _ => None,
+            });
+            let addresses: Vec<_> = owned
+                .by_ref()
+                .filter(|record| record.record_type() == self.kind)
+                .filter_map(|record| record.data.ip_addr())
+                .collect();
+            match alias {
+                Some(alias) if addresses.is_empty() => owner = alias,
+                _ => return addresses,
+            }
+        }
+        Vec::new()
+    }
+}
+
+/// Whether a server's reply answers the question that it repeats; for a fuzz target.
+#[cfg(feature = "fuzzing")]
+pub(in crate::check) fn is_reply(reply: &[u8]) -> bool {
+    let Ok(reply) = Message::from_vec(reply) else { return false };
+    let Some(query) = reply.queries.first() else { return false };
+    let question = Question::new(query.name.clone(), query.query_type, false, false);
+    question.is_answered_by(&reply, reply.id) && question.read(&reply).is_ok()
+}
