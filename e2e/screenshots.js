@@ -9,6 +9,7 @@ const folder = argv[2] ?? '.';
 /** @param {import('playwright-core').Page} page @param {string} name */
 async function picture(page, name) {
   await page.mouse.move(4, 700);
+  await until('the end of halos', 15_000, () => page.locator('.edge.fresh').count(), (n) => n === 0);
   await until('rest', 5000, () => page.evaluate(() => document.getAnimations().filter((one) => one instanceof CSSTransition).length), (n) => n === 0);
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }

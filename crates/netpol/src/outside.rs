@@ -243,13 +243,18 @@ pub fn members(evaluator: &Evaluator, pods: &Pods) -> Vec<usize> {
     workloads.filter(|(_, workload)| is_one(workload)).map(|(index, _)| index).collect()
 }
 
-/// The names of the policies that isolate somebody in each direction. Who is isolated by the same fares alike.
-pub fn isolating<'e>(evaluator: &'e Evaluator, subject: Endpoint<'_>) -> [Vec<&'e str>; 2] {
-    Direction::ALL.map(|direction| {
+/// The policies that isolate somebody, by direction and name, and whether for certain.
+pub type Isolation<'e> = [Vec<(&'e str, bool)>; 2];
+
+/// The policies that isolate somebody in each direction. Pods that the same isolate fare alike; nothing for those in their
+/// node's network, who fare like nobody else.
+pub fn isolation<'e>(evaluator: &'e Evaluator, subject: Endpoint<'_>) -> Option<Isolation<'e>> {
+    let isolation = Direction::ALL.map(|direction| {
         let isolating = evaluator.isolating_endpoint(subject, direction).into_iter();
         let own = isolating.filter(|(_, doubt)| !doubt.as_ref().is_some_and(is_of_the_class));
-        own.map(|(compiled, _)| compiled.policy.name.as_str()).collect()
-    })
+        own.map(|(compiled, doubt)| (compiled.policy.name.as_str(), doubt.is_none())).collect()
+    });
+    Some(isolation).filter(|_| !evaluator.workload(subject).is_some_and(|workload| workload.host_network))
 }
 
 /// The pods that a namespace may get, in the classes that a change of its policies tells apart: any, those that a policy

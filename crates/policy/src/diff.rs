@@ -14,7 +14,7 @@ use star_netpol::{
     Connections, Evaluator, Matrix,
     endpoint::{Place, Pods},
     evaluator::Endpoint,
-    outside::{self, Outsiders},
+    outside::{self, Isolation, Outsiders},
     policy::Direction,
     reach::{Reach, Verdict},
 };
@@ -204,8 +204,8 @@ pub(crate) fn changes(before: Evaluator, after: Evaluator) -> Changes {
         let mut wider: Vec<OutsideChange> = Vec::new();
         for pods in outside::subjects(&before.evaluator, &after.evaluator, namespace) {
             let end = Endpoint::Pods(&pods);
-            let isolating = [&before, &after].map(|side| outside::isolating(&side.evaluator, end));
-            if told.contains(&(namespace.as_str(), isolating)) {
+            let [was, is] = [&before, &after].map(|side| outside::isolation(&side.evaluator, end));
+            if was.zip(is).is_some_and(|(was, is)| told.contains(&(namespace.as_str(), [was, is]))) {
                 continue;
             }
             let mut found = Vec::new();
@@ -220,12 +220,12 @@ pub(crate) fn changes(before: Evaluator, after: Evaluator) -> Changes {
 }
 
 /// The namespace of a workload, and the policies that isolate it before and after, if it is there both times.
-type Spoken<'s> = (&'s str, [[Vec<&'s str>; 2]; 2]);
+type Spoken<'s> = (&'s str, [Isolation<'s>; 2]);
 
 fn spoken<'s>(before: &'s Side, after: &'s Side, name: &str) -> Option<Spoken<'s>> {
     let (was, is) = (before.endpoint(name)?, after.endpoint(name)?);
     let namespace = after.evaluator.workload(is)?.namespace.as_str();
-    Some((namespace, [outside::isolating(&before.evaluator, was), outside::isolating(&after.evaluator, is)]))
+    Some((namespace, [outside::isolation(&before.evaluator, was)?, outside::isolation(&after.evaluator, is)?]))
 }
 
 fn outside_changes(

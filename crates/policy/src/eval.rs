@@ -100,10 +100,15 @@ fn pods_to_come(evaluator: &Evaluator) -> Vec<Pods> {
     }
     let workloads = evaluator.workloads().iter().enumerate();
     let told: BTreeSet<_> = workloads
-        .map(|(index, workload)| (&workload.namespace, outside::isolating(evaluator, Endpoint::Workload(index))))
+        .filter_map(|(index, workload)| {
+            Some((&workload.namespace, outside::isolation(evaluator, Endpoint::Workload(index))?))
+        })
         .collect();
     pods.retain(|pods| match &pods.place {
-        Place::Namespace(name) => !told.contains(&(name, outside::isolating(evaluator, Endpoint::Pods(pods)))),
+        Place::Namespace(name) => {
+            let own = outside::isolation(evaluator, Endpoint::Pods(pods));
+            own.is_none_or(|own| !told.contains(&(name, own)))
+        }
         Place::Namespaces(_) => true,
     });
     pods

@@ -281,9 +281,27 @@ fn diff_tells_what_opens_to_the_world_outside() {
     let back = diff("back", &policy("{podSelector: {}}"), "");
     assert!(back.1.starts_with("everyone outside -> any pod of x: denied before, allowed now\n"), "{}", back.1);
 
+    // A pod in its node's network speaks for no other.
+    let host = a.replace("spec: {}", "spec: {hostNetwork: true}");
+    let (_, lines) = diff("host", &format!("{host}{}", policy("{podSelector: {}}")), &host);
+    assert!(lines.contains("everyone outside -> any pod of x: denied before, allowed now\n"), "{lines}");
+
     for text in [&a, &with("{podSelector: {}}"), &policy("{podSelector: {matchLabels: {app: b}}}")] {
         assert_eq!(diff("same", text, text), (Some(0), String::new()));
     }
+}
+
+#[test]
+fn pods_with_the_labels_of_a_workload_at_hand_are_told_by_its_pairs() {
+    let folders = ["docs/examples/without-backend-policy", "docs/examples/with-backend-policy"];
+    let text = stdout(&star_policy(&[&["diff"][..], &folders].concat(), ""));
+    let titles: Vec<_> = text.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(titles, ["stars/frontend -> stars/backend: denied before, partial now"]);
+    let json: Value =
+        serde_json::from_slice(&star_policy(&[&["diff"][..], &folders, &["-o", "json"]].concat(), "").stdout).unwrap();
+    let pods: Vec<_> =
+        json["outside"].as_array().unwrap().iter().map(|change| change["src"].as_str().unwrap()).collect();
+    assert_eq!(pods, ["any pod with role=frontend of stars"]);
 }
 
 #[test]

@@ -151,7 +151,7 @@ export class Store {
     const story = this.news.latest();
     const age = story ? this.now() - story.end : Infinity;
     const fresh = this.asked.at === null && story && age < HALO_MS
-      ? new Map(story.changes.filter(({ target }) => target !== null).map((change) => [change.key, kind(change)])) : new Map<string, Kind>();
+      ? new Map(story.changes.filter(({ target, counted }) => target !== null && counted).map((change) => [change.key, kind(change)])) : new Map<string, Kind>();
     return { fresh, lit: age < LIGHTS_MS || Date.now() - this.opened < LIGHTS_MS };
   }
 

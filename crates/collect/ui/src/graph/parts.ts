@@ -21,6 +21,16 @@ export type Drawing = {
   fresh: ReadonlyMap<string, Kind>,
   line: (item: Item) => string, words: Words,
 };
+export type Handlers = {
+  select: (key: string | null) => void,
+  unfold: (group: string, open: boolean) => void,
+  /** The stage has another size. */
+  resized: (room: { width: number, height: number }) => void,
+  /** Remembers the places under a name. */
+  keep: (name: string, places: Map<string, Point>) => void,
+  kept: (name: string) => Map<string, Point>,
+};
+
 type Registry = Map<string, SVGElement>;
 
 const colour = (slot: number) => (slot < 0 ? 'c' : `c${slot}`);

@@ -150,3 +150,15 @@ function bundle({ rows, names }: Graph, seen: Visible, place: number[]): Bundle[
   });
   return [...found.values()];
 }
+
+/**
+ * The links that are drawn one by one: all, or where bundles stand for them, those of what is picked and what changed a moment ago.
+ * @param pick the key of a node, a link or a bundle
+ */
+export function detail({ nodes, level: { portrait } }: Scene, links: SceneLink[], bundled: boolean, pick: string | null, fresh: ReadonlyMap<string, unknown>): SceneLink[] {
+  const between = portrait ? links : links.filter(({ source, target }) => source !== target);
+  if (!bundled) return between;
+  const island = (i: number) => `namespace ${nodes[i].node < 0 ? nodes[i].name : nodes[i].group}`;
+  return between.filter(({ key, source, target }) => fresh.has(key) || pick === key || pick === nodes[source].key || pick === nodes[target].key
+    || pick === `${island(source)}\n${island(target)}`);
+}

@@ -1,32 +1,25 @@
 /** The graph view: nodes in their namespaces, and the paths between them; drawn by hand as SVG. */
 
-import { html, set, svg } from '../view/element';
+import { set, svg } from '../view/element';
 import { fitting, gestures, zoom } from './camera';
 import type { Curve } from './curve';
 import { arrange, around, extent, lines } from './geometry';
+import { detail } from './scene';
 import type { Geometry } from './geometry';
 import { sides } from './layout';
 import type { Point } from './layout';
 import { drawBundles, drawEdges, drawFrames, drawNodes } from './parts';
-import type { Drawing } from './parts';
-import { createTip } from './tip';
+import type { Drawing, Handlers } from './parts';
+import { createRover } from './rove';
+import { centre, createTip } from './tip';
+import { createTools } from './tools';
+import type { Tool } from './tools';
 
 /** With more edges than this lights would be noise and work, and so would the marks. */
 const DENSE = 150;
 /** Between islands so few paths are drawn one by one. */
 const SINGLE = 24;
-const TOOLS = { zoomIn: 'M-5 0H5M0 -5V5', zoomOut: 'M-5 0H5', fit: 'M-5 -2V-5H-2M2 -5H5V-2M5 2V5H2M-2 5H-5V2', arrange: 'M4.6 -2A5 5 0 1 0 5 1M5 -5.5V-1.8H1.3' };
 const ITEM = '.node, .edge, .bundle, .fold';
-
-export type Handlers = {
-  select: (key: string | null) => void,
-  unfold: (group: string, open: boolean) => void,
-  /** The stage has another size. */
-  resized: (room: { width: number, height: number }) => void,
-  /** Remembers the places under a name. */
-  keep: (name: string, places: Map<string, Point>) => void,
-  kept: (name: string) => Map<string, Point>,
-};
 
 export function createGraph(stage: HTMLElement, { select, unfold, resized, keep, kept }: Handlers) {
   const [frames, bundles, edges, dragged, shares, marks, nodes] = Array.from({ length: 7 }, () => svg('g'));
@@ -34,11 +27,10 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
   const world = svg('g', {}, bundles, frames, edges, dragged, shares, marks, nodes);
   const picture = svg('svg', { id: 'graph', role: 'group' }, world);
   const tip = createTip('tip');
-  const buttons = (Object.keys(TOOLS) as (keyof typeof TOOLS)[]).map((name) => html('button', { type: 'button', 'data-tool': name, click: () => tool(name) },
-    svg('svg', { viewBox: '-8 -8 16 16', 'aria-hidden': 'true' }, svg('path', { d: TOOLS[name] }))));
-  const tools = html('div', { class: 'tools', role: 'group' }, ...buttons);
-  stage.append(picture, tip.element, tools);
+  const tools = createTools(tool);
+  stage.append(picture, tip.element, tools.element);
 
+  const rover = createRover(nodes, edges, bundles);
   const known = { frames: new Map<string, SVGElement>(), nodes: new Map<string, SVGElement>(), edges: new Map<string, SVGElement>(), signs: new Map<string, SVGElement>(), bundles: new Map<string, SVGElement>(), shares: new Map<string, SVGElement>() };
   let drawing: Drawing | null = null;
   let geometry: Geometry = { places: [], faces: [], boxes: new Map() };
@@ -53,7 +45,6 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
   let hovered: SVGElement | null = null;
   let focused: SVGElement | null = null;
   let pointer: Point | null = null;
-  let current = '';
 
   // ---- moving about ----
 
@@ -133,7 +124,7 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
     picture.classList.toggle('farther', camera.k < 0.5);
   }
 
-  function tool(name: string) {
+  function tool(name: Tool) {
     if (name === 'fit') fit();
     else if (name === 'arrange') {
       keep(orientation, new Map());
@@ -185,11 +176,7 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
     const { scene, fresh } = drawing;
     const all = scene.links.filter((link) => link.shown);
     const bundled = !scene.level.portrait && all.filter(({ source, target }) => source !== target).length > SINGLE;
-    const pick = picked();
-    const group = (i: number) => (scene.nodes[i].node < 0 ? scene.nodes[i].name : scene.nodes[i].group);
-    const wanted = !bundled ? all.filter(({ source, target }) => scene.level.portrait || source !== target)
-      : all.filter(({ key, source, target }) => source !== target && (fresh.has(key) || pick === key || pick === scene.nodes[source].key || pick === scene.nodes[target].key
-        || pick === `namespace ${group(source)}\nnamespace ${group(target)}`));
+    const wanted = detail(scene, all, bundled, picked(), fresh);
     const thick = scene.level.portrait ? Math.max(1.4, Math.min(9, 9 * Math.sqrt(14 / (scene.links.length || 1)))) : 2.4;
     const dense = wanted.length > DENSE;
     curves = lines(scene, geometry, wanted, thick);
@@ -201,7 +188,7 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
     drawEdges(edges, marks, wanted, curves, dense, drawing, known.edges, known.signs);
     drawNodes(nodes, drawing, geometry, known.nodes);
     for (const [key, curve] of between) curves.set(key, curve);
-    rove();
+    rover.rove();
   }
 
   // ---- pointing ----
@@ -215,10 +202,7 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
         pointer = { x: event.clientX, y: event.clientY };
       } else {
         focused = item?.matches(':focus-visible') ? item : null;
-        if (item?.matches('.node, .edge, .bundle')) {
-          current = item.dataset.key ?? '';
-          rove();
-        }
+        if (item?.matches('.node, .edge, .bundle')) rover.at(item);
       }
       if (before !== picked() && !drawing?.scene.level.portrait) paint();
       tell();
@@ -249,7 +233,7 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
       open(item);
     } else if (event.key.startsWith('Arrow')) {
       event.preventDefault();
-      step(item, event.key === 'ArrowRight' || event.key === 'ArrowDown' ? 1 : -1, event.key === 'ArrowUp' || event.key === 'ArrowDown');
+      rover.step(item, event.key === 'ArrowRight' || event.key === 'ArrowDown' ? 1 : -1, event.key === 'ArrowUp' || event.key === 'ArrowDown');
     }
   });
 
@@ -258,27 +242,6 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
     if (item.matches('.fold')) unfold(key.replace(/^fold /, ''), false);
     else if (item.matches('.folded')) unfold(key.slice(10), true);
     else if (item.getAttribute('data-one') === 'true') select(key);
-  }
-
-  const items = () => [...nodes.children, ...edges.children, ...bundles.children] as SVGElement[];
-
-  /** Nodes in turn, each followed by its edges; then what leads from island to island. */
-  function step(item: Element, way: 1 | -1, leap: boolean) {
-    const out = [...edges.children] as SVGElement[];
-    const order = ([...nodes.children] as SVGElement[]).flatMap((node) => [node, ...out.filter((edge) => edge.dataset.source === node.dataset.key)]);
-    const all = [...order, ...bundles.children as HTMLCollectionOf<SVGElement>].filter((other) => !leap || other === item || other.parentNode === nodes);
-    const next = all[(all.indexOf(item as SVGElement) + way + all.length) % all.length];
-    current = next?.dataset.key ?? '';
-    rove();
-    next?.focus();
-  }
-
-  /** One item is in the order of tabs. */
-  function rove() {
-    const all = items();
-    const one = all.find((item) => item.dataset.key === current) ?? all[0];
-    current = one?.dataset.key ?? '';
-    for (const item of all) set(item, { tabindex: item === one ? 0 : -1 });
   }
 
   /** Says what is known of what is pointed at, and picks out what belongs to it. */
@@ -302,16 +265,10 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
     tip.show(item.dataset.tip ?? item.getAttribute('aria-label') ?? '', stage, item === hovered && pointer ? { ...pointer, r: 0 } : centre(item));
   }
 
-  /** Where the tip of what has the focus belongs. */
-  function centre(item: SVGElement) {
-    const { left, top, width, height } = (item.querySelector('.body, .line') ?? item).getBoundingClientRect();
-    return { x: left + width / 2, y: top + height / 2, r: item.matches('.node') ? height / 2 : 0 };
-  }
-
   return {
     fit,
     zoom: by,
-    focus: () => items().find(({ dataset }) => dataset.key === current)?.focus(),
+    focus: rover.focus,
 
     /** Forgets what is pointed at. */
     quiet() {
@@ -330,11 +287,7 @@ export function createGraph(stage: HTMLElement, { select, unfold, resized, keep,
       picture.classList.toggle('islands', !next.scene.level.portrait);
       if (before?.words !== words) {
         set(picture, { 'aria-label': words.graphLabel });
-        set(tools, { 'aria-label': words.views.graph });
-        for (const button of buttons) {
-          const name = words[button.dataset.tool as keyof typeof TOOLS];
-          set(button, { 'aria-label': name, title: name });
-        }
+        tools.speak(words);
       }
       arrangeAnew();
       paint();

@@ -29,3 +29,9 @@ export function createTip(id?: string) {
     },
   };
 }
+
+/** Where the tip of what has the focus belongs. */
+export function centre(item: SVGElement) {
+  const { left, top, width, height } = (item.querySelector('.body, .line') ?? item).getBoundingClientRect();
+  return { x: left + width / 2, y: top + height / 2, r: item.matches('.node') ? height / 2 : 0 };
+}
