@@ -100,10 +100,6 @@ impl TryFrom<Resource> for Entry {
         if id.contains("://") {
             return Err(Invalid::UrlId);
         }
-        // A target's may have line breaks around it, as a list of many lines leaves them; here none is meant.
-        if url.contains(is_invisible) {
-            return Err(TargetUrlError::Invisible.into());
-        }
         Ok(Self { id: id.into(), url: TargetUrl::parse(&url)? })
     }
 }
@@ -164,10 +160,10 @@ mod tests {
             ("example", "http://a/", "/responses/example; choose"),
             ("http://a", "http://a/", "reads as a URL"),
             ("a", "ftp://a/", "http or https"),
-            ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "it has control or invisible"),
-            ("a", "\nhttp://a/", "it has control or invisible"),
+            ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "`http://a/\\n2026"),
+            ("a", "\nhttp://a/", "`\\nhttp://a/` has control"),
             ("a", "http://a/\u{1b}[2J", "control or invisible"),
-            ("a", "http://a/\u{202e}gpj", "it has control or invisible"),
+            ("a", "http://a/\u{202e}gpj", "`http://a/\\u{202e}gpj` has"),
             ("a", &format!("http://a/{}", "x".repeat(2048)), "2057 bytes long; give at most 2048"),
         ] {
             let error = entry(id, url).unwrap_err().to_string();

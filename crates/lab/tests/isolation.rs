@@ -11,7 +11,7 @@ mod packet;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
@@ -167,7 +167,7 @@ fn left() -> u64 {
     out.split_whitespace().nth(9).unwrap().parse().unwrap()
 }
 
-fn address_of(lab: &Lab, namespace: &str) -> Ipv4Addr {
+fn address_of(lab: &Lab, namespace: &str) -> IpAddr {
     let pods = lab.ok(&["get", "pods", "-n", namespace, "-o", "wide"]);
     pods.lines().nth(1).unwrap().split_whitespace().nth(5).unwrap().parse().unwrap()
 }

@@ -44,8 +44,22 @@ fn wait_for_responses(lab: &Lab, expected: Value) {
 
 #[test]
 fn the_labs_five_states_and_back_again() {
+    five_states("ipv4");
+}
+
+#[test]
+fn the_labs_five_states_and_back_again_over_ipv6() {
+    five_states("ipv6");
+}
+
+#[test]
+fn the_labs_five_states_and_back_again_with_both_families() {
+    five_states("dual");
+}
+
+fn five_states(families: &str) {
     for user in users() {
-        let lab = Lab::start("states", user, &[]);
+        let lab = Lab::start(&format!("states-{families}"), user, &["--ip-family", families]);
         let apply = |name: &str| lab.ok(&["apply", "-f", &policy(name)]);
         let delete = |name: &str| lab.ok(&["delete", "-f", &policy(name)]);
         let all_open = json!({"F": [true, true, true], "B": [true, true, true], "C": [true, true]});
