@@ -162,7 +162,7 @@ fn no_variable_of_a_manifest_is_in_force_before_its_pod_is_shut_in() {
         lab.apply(&manifest("variables", "star-probe", &["--urls=http://127.0.0.1:7777/status".to_owned()], &env));
         let log = || lab.ok(&["logs", "variables"]);
         wait(|| log().contains("reachable"), log);
-        assert!(log().contains("listening address=0.0.0.0:7777"), "now they are in force: {}", log());
+        assert!(log().contains("listening address=[::]:7777"), "now they are in force: {}", log());
         assert!(!log().contains("ld.so") && !log().contains("preload"), "{}", log());
         assert_eq!(lab.check("default", "variables", "http://127.0.0.1:7777/status"), "reachable");
         let output = lab.say(&["exec", "variables", "--", "probe", "check", "https://127.0.0.1:7777/"]);

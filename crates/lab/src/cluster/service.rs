@@ -16,21 +16,21 @@ use crate::family::{Families, Family};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FamilyPolicy {
     /// One.
-    SingleStack,
+    Single,
     /// Two where there are two.
-    PreferDualStack,
+    Prefer,
     /// Two.
-    RequireDualStack,
+    Require,
 }
 
 impl FamilyPolicy {
-    const ALL: [Self; 3] = [Self::PreferDualStack, Self::RequireDualStack, Self::SingleStack];
+    const ALL: [Self; 3] = [Self::Prefer, Self::Require, Self::Single];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::SingleStack => "SingleStack",
-            Self::PreferDualStack => "PreferDualStack",
-            Self::RequireDualStack => "RequireDualStack",
+            Self::Single => "SingleStack",
+            Self::Prefer => "PreferDualStack",
+            Self::Require => "RequireDualStack",
         }
     }
 }
@@ -110,19 +110,19 @@ fn families(node: &Node, service: &Service, known: Families) -> Result<(FamilyPo
     }
     let policy = match spec("ipFamilyPolicy").and_then(Node::text) {
         // A Service with no pods of its own leads wherever whoever fills it in says.
-        None if service.headless && service.selector.is_none() => FamilyPolicy::RequireDualStack,
-        None => FamilyPolicy::SingleStack,
+        None if service.headless && service.selector.is_none() => FamilyPolicy::Require,
+        None => FamilyPolicy::Single,
         Some(name) => FamilyPolicy::ALL.into_iter().find(|policy| policy.name() == name).ok_or_else(|| {
             let supported = FamilyPolicy::ALL.map(|policy| format!("{:?}", policy.name())).join(", ");
             format!("spec.ipFamilyPolicy: Unsupported value: {name:?}: supported values: {supported}")
         })?,
     };
     let invalid = |why: &str| Err(format!("spec.ipFamilyPolicy: Invalid value: {:?}: {why}", policy.name()));
-    if policy == FamilyPolicy::SingleStack && families.len() > 1 {
+    if policy == FamilyPolicy::Single && families.len() > 1 {
         return invalid("must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified");
     }
     if !(service.headless && service.selector.is_none()) {
-        if policy == FamilyPolicy::RequireDualStack && known.list().len() < 2 {
+        if policy == FamilyPolicy::Require && known.list().len() < 2 {
             return invalid("this cluster is not configured for dual-stack services");
         }
         if let Some((number, family)) = families.iter().enumerate().find(|(_, family)| !known.has(**family)) {
@@ -133,7 +133,7 @@ fn families(node: &Node, service: &Service, known: Families) -> Result<(FamilyPo
     if families.is_empty() {
         families.push(known.first());
     }
-    if policy != FamilyPolicy::SingleStack {
+    if policy != FamilyPolicy::Single {
         let more = known.list().iter().filter(|family| !families.contains(family)).copied().collect::<Vec<_>>();
         families.extend(more);
     }
