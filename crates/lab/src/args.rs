@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::control::Output;
 use crate::enforce::Established;
+use crate::family::Families;
 
 /// The stars lab on this machine: a small cluster whose NetworkPolicies drop real packets. Without a command: `up`.
 #[derive(Debug, Parser)]
@@ -60,6 +61,9 @@ pub(crate) struct UpArgs {
     /// Apply the manifests in this folder, and follow its changes
     #[arg(long, value_name = "DIR", conflicts_with = "loopback")]
     pub(crate) policies: Option<PathBuf>,
+    /// Which addresses pods and Services have
+    #[arg(long, value_name = "FAMILY", default_value = "ipv4", conflicts_with = "loopback")]
+    pub(crate) ip_family: Families,
     /// What becomes of connections that are established when a policy comes that denies them
     #[arg(long, default_value = "cut", conflicts_with = "loopback")]
     pub(crate) established: Established,

@@ -1,9 +1,8 @@
 //! The index: what the cluster holds, and what follows from it. A plain value: no server, no clock, no network.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use star_netpol::Problem;
 use star_netpol::manifest::Object;
@@ -11,8 +10,8 @@ use star_netpol::node::Node;
 use star_netpol::selector::{Labels, Selector, is_namespace_name};
 use star_netpol::workload::Workload;
 
-use crate::fabric::NODE;
-use crate::{image, service as translation};
+use crate::family::{Families, Family};
+use crate::image;
 
 mod address;
 mod ignored;
@@ -48,8 +47,8 @@ const USELESS: [&str; 11] = [
     "ResourceQuota",
 ];
 
-/// Where pods have their addresses, as flannel and kubeadm's examples have it.
-const PODS: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 244, 0, 0), 16);
+/// The addresses of each family that there is.
+type Pools = BTreeMap<Family, Pool>;
 
 /// All objects.
 #[derive(Debug)]
@@ -59,8 +58,9 @@ pub(crate) struct Cluster {
     /// By kind, namespace and name.
     pub(crate) workloads: BTreeMap<(String, String, String), WorkloadObject>,
     pub(crate) policies: BTreeMap<Key, PolicyObject>,
-    pod_addresses: Pool,
-    service_addresses: Pool,
+    families: Families,
+    pod_addresses: Pools,
+    service_addresses: Pools,
     /// How many pods there have been.
     made: u64,
 }
@@ -119,15 +119,16 @@ fn rank(object: &Object) -> u8 {
 
 impl Cluster {
     /// A cluster with its own namespaces, made `now`, and nothing in them.
-    pub(crate) fn new(now: Timestamp) -> Self {
-        let network = |(network, prefix)| Ipv4Net::new_assert(network, prefix);
+    pub(crate) fn new(families: Families, now: Timestamp) -> Self {
+        let pools = |pool: fn(Family) -> Pool| families.list().iter().map(|family| (*family, pool(*family))).collect();
         Self {
             namespaces: namespace::OWN.map(|name| (name.to_owned(), Namespace::own(name, now))).into(),
             services: BTreeMap::new(),
             workloads: BTreeMap::new(),
             policies: BTreeMap::new(),
-            pod_addresses: Pool::new(network(PODS), Some(NODE), NODE),
-            service_addresses: Pool::new(network(translation::ADDRESSES), None, translation::DNS),
+            families,
+            pod_addresses: pools(|family| Pool::new(family.pods(), Some(family.node()), family.node())),
+            service_addresses: pools(|family| Pool::new(family.services(), None, family.dns())),
             made: 0,
         }
     }
@@ -212,11 +213,13 @@ impl Cluster {
                 outcome
             }
             (_, Some(service), _) => {
-                let Self { services, service_addresses, .. } = self;
-                let taken =
-                    |address| services.iter().any(|(other, object)| *other != key && object.address == Some(address));
+                let Self { services, service_addresses, families, .. } = self;
+                let taken = |address| {
+                    services.iter().any(|(other, object)| *other != key && object.addresses.contains(&address))
+                };
                 let before = services.get(&key);
-                let (made, outcome) = ServiceObject::applied(object, service, before, service_addresses, taken, now)?;
+                let pools = (*families, service_addresses);
+                let (made, outcome) = ServiceObject::applied(object, service, before, pools, taken, now)?;
                 services.insert(key, made);
                 outcome
             }
@@ -251,8 +254,8 @@ impl Cluster {
             .map_err(|refused| vec![refused])?;
         let others = self.workloads.iter().filter(|(other, _)| **other != key).flat_map(|(_, other)| &other.pods);
         for pod in others {
-            if made.asked() == Some(pod.spec.address) {
-                return Err(vec![format!("error: {at}: {named}: the address {} is taken", pod.spec.address)]);
+            if let Some(taken) = made.asked().iter().find(|address| pod.spec.addresses.contains(address)) {
+                return Err(vec![format!("error: {at}: {named}: the address {taken} is taken")]);
             }
             if pod.spec.namespace == made.workload.namespace && made.claims(&pod.spec.name) {
                 return Err(vec![format!(
@@ -272,17 +275,17 @@ impl Cluster {
 
     /// Has a workload have as many pods as it asks for.
     fn complete(&mut self, key: &(String, String, String), now: Timestamp) -> Result<(), String> {
-        let taken: BTreeSet<_> = self.pods().map(|(_, pod)| pod.spec.address).collect();
+        let mut taken: BTreeSet<_> = self.pods().flat_map(|(_, pod)| pod.spec.addresses.clone()).collect();
         let Some(workload) = self.workloads.get_mut(key) else { return Ok(()) };
-        let mut given = BTreeSet::new();
         for _ in 0..workload.lacks() {
-            let free = |address: &Ipv4Addr| !taken.contains(address) && !given.contains(address);
-            let next = || self.pod_addresses.next(|address| !free(&address));
-            let Some(address) = workload.asked().or_else(next) else {
-                return Err("no address is free for more pods".to_owned());
-            };
-            given.insert(address);
-            workload.make(address, self.made, now);
+            let mut addresses = Vec::new();
+            for family in self.families.list() {
+                let asked = workload.asked().iter().copied().find(|address| Family::of(*address) == *family);
+                let next = || self.pod_addresses.get_mut(family)?.next(|address: IpAddr| taken.contains(&address));
+                addresses.push(asked.or_else(next).ok_or("no address is free for more pods")?);
+            }
+            taken.extend(addresses.iter().copied());
+            workload.make(addresses, self.made, now);
             self.made += 1;
         }
         Ok(())

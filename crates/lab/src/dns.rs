@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use futures_util::TryStreamExt;
 use hickory_server::Server;
-use hickory_server::proto::rr::rdata::{A, SOA};
+use hickory_server::proto::rr::rdata::{A, AAAA, SOA};
 use hickory_server::proto::rr::{LowerName, Name, RData, Record, RecordSet, RecordType, RrKey};
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
@@ -21,6 +21,8 @@ use inotify::{Inotify, WatchMask};
 use star_daemon::{cli, supervise};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
+
+use crate::family::{Families, Family};
 
 /// What a cluster calls itself.
 pub(crate) const CLUSTER_DOMAIN: &str = "cluster.local";
@@ -34,8 +36,15 @@ const IDLE: Duration = Duration::from_secs(10);
 /// Answers that wait for a slow TCP client.
 const ANSWERS: usize = 16;
 
+/// The cluster's own DNS as a manifest, in a lab of these families: its Service is of the first one, as kubeadm has it.
+pub(crate) fn manifest(families: Families) -> String {
+    let address = if families.has(Family::V6) { "[::]:53" } else { "0.0.0.0:53" };
+    let service = families.first().dns().to_string();
+    include_str!("dns.yaml").replace("{clusterIP}", &service).replace("{address}", address)
+}
+
 /// Names and their addresses.
-pub(crate) type Names = BTreeMap<String, Vec<Ipv4Addr>>;
+pub(crate) type Names = BTreeMap<String, Vec<IpAddr>>;
 
 /// The name of a Service, or of one of its pods.
 pub(crate) fn service_name(name: &str, namespace: &str) -> String {
@@ -43,7 +52,7 @@ pub(crate) fn service_name(name: &str, namespace: &str) -> String {
 }
 
 /// A pod's resolv.conf, as the kubelet writes it.
-pub(crate) fn resolv_conf(namespace: &str, server: Ipv4Addr) -> String {
+pub(crate) fn resolv_conf(namespace: &str, server: IpAddr) -> String {
     format!(
         "search {namespace}.svc.{CLUSTER_DOMAIN} svc.{CLUSTER_DOMAIN} {CLUSTER_DOMAIN}\nnameserver {server}\noptions ndots:5\n"
     )
@@ -73,7 +82,7 @@ struct Args {
     #[arg(long, value_name = "PATH")]
     names: PathBuf,
     /// Where to listen, by UDP and TCP
-    #[arg(long, default_value = "0.0.0.0:53")]
+    #[arg(long, env = "STAR_DNS_ADDRESS", default_value = "[::]:53")]
     address: SocketAddr,
 }
 
@@ -134,8 +143,19 @@ fn records(file: &Path) -> anyhow::Result<BTreeMap<RrKey, Arc<RecordSet>>> {
     let keeper = Name::from_ascii(format!("hostmaster.{CLUSTER_DOMAIN}."))?;
     add(Name::root(), RecordType::SOA, vec![RData::SOA(SOA::new(server, keeper, 1, 7200, 1800, 86400, TTL))]);
     for (name, addresses) in names {
-        let addresses = addresses.into_iter().map(|address| RData::A(A(address))).collect();
-        add(Name::from_ascii(&name).with_context(|| name.clone())?, RecordType::A, addresses);
+        let name = Name::from_ascii(&name).with_context(|| name.clone())?;
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for address in addresses {
+            match address {
+                IpAddr::V4(address) => v4.push(RData::A(A(address))),
+                IpAddr::V6(address) => v6.push(RData::AAAA(AAAA(address))),
+            }
+        }
+        for (kind, data) in [(RecordType::A, v4), (RecordType::AAAA, v6)] {
+            if !data.is_empty() {
+                add(name.clone(), kind, data);
+            }
+        }
     }
     Ok(records)
 }
@@ -147,7 +167,7 @@ mod tests {
     #[test]
     fn a_resolv_conf_is_as_the_kubelet_writes_it() {
         assert_eq!(
-            resolv_conf("stars", Ipv4Addr::new(10, 96, 0, 10)),
+            resolv_conf("stars", IpAddr::from([10, 96, 0, 10])),
             "search stars.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
         );
     }

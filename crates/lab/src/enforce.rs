@@ -1,4 +1,5 @@
-//! NetworkPolicies as rules for packets, compiled from what the policies say: a chain for each policy and direction.
+//! NetworkPolicies as rules for packets, compiled from what the policies say: a chain for each policy and direction, for
+//! each family apart.
 //!
 //! ```text
 //! forward ─▶ egress ──▶ egress-0, egress-1, … (what each policy lets out) ─▶ ingress ──▶ ingress-0, … ─▶ accepted
@@ -8,15 +9,15 @@
 //! What the node itself sends to its pods never comes by here, and the node always reaches them.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use clap::ValueEnum;
-use ipnet::IpNet;
 use star_netpol::Protocol;
 use star_netpol::policy::{Direction, IpBlock, Policy, Port, Scope, Target};
 use star_netpol::selector::Labels;
 use star_netpol::workload::NamedPort;
 
+use crate::family::Family;
 use crate::nft::{Batch, Hook, Rule, Side, Transport, Verdict};
 
 /// What happens to a connection that was established before a policy came that denies it.
@@ -29,18 +30,19 @@ pub(crate) enum Established {
     Cut,
 }
 
-/// A pod as policies see it.
+/// A pod as policies see it, by its address of one family.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) labels: &'a Labels,
     pub(crate) ports: &'a [NamedPort],
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
 }
 
-/// All that decides on a packet.
+/// All that decides on a packet of one family.
 #[derive(Clone, Debug)]
 pub(crate) struct World<'a> {
+    pub(crate) family: Family,
     pub(crate) policies: Vec<&'a Policy>,
     pub(crate) pods: Vec<Subject<'a>>,
     /// Every namespace's labels, `kubernetes.io/metadata.name` among them.
@@ -50,7 +52,7 @@ pub(crate) struct World<'a> {
 /// Where policies have their place among a hook's chains.
 const FILTER: i32 = 0;
 
-/// Has `batch` replace all rules by those of `world`. Of all packets, `loss` millionths are lost.
+/// Has `batch` replace all rules of its family by those of `world`. Of all packets, `loss` millionths are lost.
 ///
 /// No chain is ever deleted, only emptied, so that each packet sees all rules of before or all of now; `chains` counts
 /// those that have come to be.
@@ -157,6 +159,8 @@ impl World<'_> {
                         };
                         peers.extend(self.pods.iter().filter(of).map(|pod| Whom::Pod(*pod)));
                     }
+                    // No packet of one family has an address of the other.
+                    Scope::Block { ip_block } if Family::of(ip_block.cidr.addr()) != self.family => {}
                     Scope::Block { ip_block } => peers.push(Whom::Block(ip_block)),
                 }
             }
@@ -165,14 +169,14 @@ impl World<'_> {
             }
             for peer in peers {
                 if rule.ports.is_empty() {
-                    admitted.extend(peer.seen(far));
+                    admitted.push(peer.seen(far));
                 }
                 for Port { protocol, target, .. } in &rule.ports {
                     let transport = Transport::from(*protocol);
                     match target {
-                        Target::Every => admitted.extend(peer.seen(far).map(|rule| rule.transport(transport))),
+                        Target::Every => admitted.push(peer.seen(far).transport(transport)),
                         Target::Range(first, last) => {
-                            admitted.extend(peer.seen(far).map(|rule| rule.transport(transport).ports(*first..=*last)))
+                            admitted.push(peer.seen(far).transport(transport).ports(*first..=*last));
                         }
                         // The destination gives the name its number, each pod its own.
                         Target::Named(name) => {
@@ -183,10 +187,10 @@ impl World<'_> {
                             });
                             for (address, port) in destinations.filter_map(numbered) {
                                 let rule = match direction {
-                                    Direction::Ingress => peer.seen(far).map(|rule| rule.address(near, address)),
-                                    Direction::Egress => Some(Rule::new().address(far, address)),
+                                    Direction::Ingress => peer.seen(far).address(near, address),
+                                    Direction::Egress => Rule::new().address(far, address),
                                 };
-                                admitted.extend(rule.map(|rule| rule.transport(transport).ports(port..=port)));
+                                admitted.push(rule.transport(transport).ports(port..=port));
                             }
                         }
                     }
@@ -206,19 +210,14 @@ enum Whom<'a> {
 }
 
 impl Whom<'_> {
-    /// The packets that have it on `side`. None for IPv6: there is none here.
-    fn seen(&self, side: Side) -> Option<Rule> {
+    /// The packets that have it on `side`.
+    fn seen(&self, side: Side) -> Rule {
         match self {
-            Self::Anyone => Some(Rule::new()),
-            Self::Pod(pod) => Some(Rule::new().address(side, pod.address)),
-            Self::Block(IpBlock { cidr: IpNet::V4(block), except }) => {
-                let within = Rule::new().within(side, block.network(), block.prefix_len());
-                Some(except.iter().fold(within, |rule, hole| match hole {
-                    IpNet::V4(hole) => rule.outside(side, hole.network(), hole.prefix_len()),
-                    IpNet::V6(_) => rule,
-                }))
+            Self::Anyone => Rule::new(),
+            Self::Pod(pod) => Rule::new().address(side, pod.address),
+            Self::Block(IpBlock { cidr, except }) => {
+                except.iter().fold(Rule::new().within(side, *cidr), |rule, hole| rule.outside(side, *hole))
             }
-            Self::Block(_) => None,
         }
     }
 
@@ -226,7 +225,7 @@ impl Whom<'_> {
         match self {
             Self::Anyone => true,
             Self::Pod(peer) => peer.address == pod.address,
-            Self::Block(block) => block.contains(IpAddr::V4(pod.address)),
+            Self::Block(block) => block.contains(pod.address),
         }
     }
 }

@@ -6,23 +6,23 @@
 //!   default via 10.244.0.1          lo, 10.244.0.1
 //! ```
 //!
-//! Neighbours are told, not asked for: no packet is spent on ARP, and none can be lost.
+//! So it is in each family that the lab has. Neighbours are told, not asked for: no packet is spent on ARP or neighbour
+//! discovery, and none can be lost.
 
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use anyhow::Context;
 use futures_util::TryStreamExt;
+use netlink_packet_route::address::AddressHeaderFlags;
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute};
 use netlink_packet_route::route::RouteScope;
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder, new_connection};
 use tokio::task::JoinSet;
 
+use crate::family::{Families, Family};
 use crate::isolation::{enter_network, enter_new_network};
-
-/// The node's own address, as pods see it.
-pub(crate) const NODE: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 
 /// The link address of the node's end of every wire.
 const NODE_LINK: [u8; 6] = [0xee; 6];
@@ -30,6 +30,9 @@ const NODE_LINK: [u8; 6] = [0xee; 6];
 /// All wires.
 pub(crate) struct Fabric {
     node: Handle,
+    families: Families,
+    /// How many wires there have been.
+    made: u32,
     /// Carries what is said to the kernel; ends with this.
     _connection: JoinSet<()>,
 }
@@ -37,7 +40,6 @@ pub(crate) struct Fabric {
 /// A pod's network. It lasts as long as this, whatever becomes of the pod's processes.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    address: Ipv4Addr,
     /// The node's end.
     link: u32,
     network: OwnedFd,
@@ -49,25 +51,27 @@ impl Fabric {
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub(crate) async fn new() -> anyhow::Result<Self> {
+    pub(crate) async fn new(families: Families) -> anyhow::Result<Self> {
         let (carrier, node, _) = new_connection().context("no netlink")?;
         let mut connection = JoinSet::new();
         connection.spawn(carrier);
         let loopback = up(&node, "lo").await?;
-        node.address().add(loopback, NODE.into(), 32).execute().await.context("the node gets no address")?;
-        Ok(Self { node, _connection: connection })
+        for family in families.list() {
+            give(&node, loopback, family.node()).await.context("the node gets no address")?;
+        }
+        Ok(Self { node, families, made: 0, _connection: connection })
     }
 
-    /// Wires a network for the pod with `address`.
+    /// Wires a network for the pod with `addresses`.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub(crate) async fn plug(&self, address: Ipv4Addr) -> anyhow::Result<Wire> {
-        let [_, _, high, low] = address.octets();
-        let name = format!("veth{}", u16::from_be_bytes([high, low]));
-        let pod_link = [[0x0a, 0x58].as_slice(), &address.octets()].concat();
-        let (network, pod, mut carrier) = new_network().await?;
+    pub(crate) async fn plug(&mut self, addresses: &[IpAddr]) -> anyhow::Result<Wire> {
+        self.made += 1;
+        let name = format!("veth{}", self.made);
+        let pod_link = [[0x0a, 0x58].as_slice(), &self.made.to_be_bytes()].concat();
+        let (network, pod, mut carrier) = new_network(self.families).await?;
 
         let pod_end = LinkUnspec::new_with_name("eth0").setns_by_fd(network.as_raw_fd()).address(pod_link.clone());
         let wire = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
@@ -79,23 +83,33 @@ impl Fabric {
 
         up(&pod, "lo").await?;
         let eth0 = up(&pod, "eth0").await?;
-        pod.address().add(eth0, address.into(), 32).execute().await.context("the pod gets no address")?;
-        pod.neighbours().add(eth0, NODE.into()).link_layer_address(&NODE_LINK).execute().await?;
-        let default = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(eth0).gateway(NODE).onlink();
-        pod.route().add(default.build()).execute().await.context("the pod gets no route")?;
+        for address in addresses {
+            let node = Family::of(*address).node();
+            give(&pod, eth0, *address).await.context("the pod gets no address")?;
+            pod.neighbours().add(eth0, node).link_layer_address(&NODE_LINK).execute().await?;
+            let anywhere = match node {
+                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            let default = RouteMessageBuilder::<IpAddr>::new().destination_prefix(anywhere, 0)?;
+            let default = default.output_interface(eth0).gateway(node)?.onlink();
+            pod.route().add(default.build()).execute().await.context("the pod gets no route")?;
+        }
         carrier.shutdown().await;
 
         let link = up(&self.node, &name).await?;
-        self.node.neighbours().add(link, address.into()).link_layer_address(&pod_link).execute().await?;
-        let route = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(address, 32);
-        let route = route.output_interface(link).scope(RouteScope::Link);
-        self.node.route().add(route.build()).execute().await.context("the node gets no route")?;
-        Ok(Wire { address, link, network })
+        for address in addresses {
+            self.node.neighbours().add(link, *address).link_layer_address(&pod_link).execute().await?;
+            let route = RouteMessageBuilder::<IpAddr>::new().destination_prefix(*address, whole(*address))?;
+            let route = route.output_interface(link).scope(RouteScope::Link);
+            self.node.route().add(route.build()).execute().await.context("the node gets no route")?;
+        }
+        Ok(Wire { link, network })
     }
 
-    /// Takes a pod off the network, and with it its address.
+    /// Takes a pod off the network, and with it its addresses.
     pub(crate) async fn unplug(&self, wire: &Wire) -> anyhow::Result<()> {
-        self.node.link().del(wire.link).execute().await.with_context(|| format!("{} cannot be unplugged", wire.address))
+        self.node.link().del(wire.link).execute().await.context("a pod cannot be unplugged")
     }
 }
 
@@ -124,10 +138,10 @@ impl Wire {
 }
 
 /// A new network, a way to configure it, and what carries that.
-async fn new_network() -> anyhow::Result<(OwnedFd, Handle, JoinSet<()>)> {
+async fn new_network(families: Families) -> anyhow::Result<(OwnedFd, Handle, JoinSet<()>)> {
     let runtime = tokio::runtime::Handle::current();
     let (network, (carrier, handle, _)) = on_a_thread(move || {
-        enter_new_network()?;
+        enter_new_network(families)?;
         let network = File::open("/proc/thread-self/ns/net").context("a new network cannot be kept")?;
         let _entered = runtime.enter();
         Ok((network.into(), new_connection().context("no netlink")?))
@@ -153,4 +167,22 @@ async fn up(network: &Handle, name: &str) -> anyhow::Result<u32> {
     let link = links.try_next().await?.with_context(|| format!("there is no {name}"))?.header.index;
     network.link().set(LinkUnspec::new_with_index(link).up().build()).execute().await?;
     Ok(link)
+}
+
+/// Gives a link an address.
+async fn give(network: &Handle, link: u32, address: IpAddr) -> Result<(), rtnetlink::Error> {
+    let mut request = network.address().add(link, address, whole(address));
+    // Nobody else can have it, and IPv6 would wait a second to find that out.
+    if address.is_ipv6() {
+        request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+    }
+    request.execute().await
+}
+
+/// The length of a prefix that is all of an address.
+fn whole(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
 }

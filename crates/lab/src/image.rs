@@ -1,6 +1,6 @@
 //! What an image runs: the programs that this one can be, and what their images would hold.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 
 use star_netpol::node::Node;
@@ -44,6 +44,7 @@ pub(crate) enum Field {
     Name,
     Namespace,
     Address,
+    Addresses,
 }
 
 impl Field {
@@ -53,6 +54,7 @@ impl Field {
             "metadata.name" => Some(Self::Name),
             "metadata.namespace" => Some(Self::Namespace),
             "status.podIP" => Some(Self::Address),
+            "status.podIPs" => Some(Self::Addresses),
             _ => None,
         }
     }
@@ -151,8 +153,9 @@ fn container(node: &Node, restart: RestartPolicy) -> Result<Container, (&Node, S
                 String::new()
             }
             (Some(source), None) => {
-                let what =
-                    format!("star-lab cannot tell {name}: it knows metadata.name, metadata.namespace and status.podIP");
+                let what = format!(
+                    "star-lab cannot tell {name}: it knows metadata.name, metadata.namespace, status.podIP and status.podIPs"
+                );
                 return Err((source, what));
             }
         };
@@ -174,8 +177,9 @@ fn container(node: &Node, restart: RestartPolicy) -> Result<Container, (&Node, S
 impl Container {
     /// Fills in what depends on the pod: fields in the environment, then `$(NAME)` in what comes after them and in the
     /// command, as the kubelet does.
-    pub(crate) fn know_the_pod(&mut self, pod: &str, namespace: &str, address: Ipv4Addr) {
+    pub(crate) fn know_the_pod(&mut self, pod: &str, namespace: &str, addresses: &[IpAddr]) {
         let Self { command, environment, fields, .. } = self;
+        let texts: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
         for place in 0..environment.len() {
             let field = fields.iter().find(|(of, _)| *of == place).map(|(_, field)| field);
             let (before, rest) = environment.split_at_mut(place);
@@ -183,7 +187,8 @@ impl Container {
             *value = match field {
                 Some(Field::Name) => pod.to_owned(),
                 Some(Field::Namespace) => namespace.to_owned(),
-                Some(Field::Address) => address.to_string(),
+                Some(Field::Address) => texts.first().cloned().unwrap_or_default(),
+                Some(Field::Addresses) => texts.join(","),
                 // Those before it alone: what comes later is not known yet.
                 None => expand(value, |name| known(before, name)),
             };

@@ -18,6 +18,8 @@ use rustix::thread::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::family::{Families, Family};
+
 /// Why this machine does not let us have networks of our own, and what would.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Forbidden {
@@ -45,6 +47,8 @@ pub(crate) enum Forbidden {
         "this machine's /proc/sys cannot be written, so that no packets can be forwarded; run star-lab with --loopback"
     )]
     ReadOnly,
+    #[error("this machine's kernel has no IPv6; run star-lab with --ip-family=ipv4")]
+    NoIpv6,
     #[error("this machine gives no namespaces ({0}); run star-lab with --loopback")]
     Other(Errno),
 }
@@ -57,7 +61,7 @@ pub(crate) enum Forbidden {
 /// # Errors
 ///
 /// When the machine forbids it.
-pub(crate) fn leave_the_machine() -> anyhow::Result<()> {
+pub(crate) fn leave_the_machine(families: Families) -> anyhow::Result<()> {
     let (uid, gid) = (getuid(), getgid());
     // The machine's root needs no user namespace, unless a container took its rights.
     if !uid.is_root() || unshare(UnshareFlags::NEWNET).is_err() {
@@ -77,21 +81,26 @@ pub(crate) fn leave_the_machine() -> anyhow::Result<()> {
     }
     // Pods of root's lab are another user's, who is to read what is put there for him; nobody enters the lab's folder.
     umask(Mode::from_raw_mode(0o022));
-    disable_ipv6();
-    fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|_| Forbidden::ReadOnly)?;
-    // A Service without pods refuses every connection aloud; by default the kernel says so once a second only.
-    let _ = fs::write("/proc/sys/net/ipv4/icmp_ratelimit", "0");
+    set_ipv6(families)?;
+    for family in families.list() {
+        let (forwarding, limit) = match family {
+            Family::V4 => ("ipv4/ip_forward", "ipv4/icmp_ratelimit"),
+            Family::V6 => ("ipv6/conf/all/forwarding", "ipv6/icmp/ratelimit"),
+        };
+        fs::write(format!("/proc/sys/net/{forwarding}"), "1").map_err(|_| Forbidden::ReadOnly)?;
+        // A Service without pods refuses every connection aloud; by default the kernel says so once a second only.
+        let _ = fs::write(format!("/proc/sys/net/{limit}"), "0");
+    }
     Ok(())
 }
 
 /// Moves this thread into a new network with nothing in it.
-pub(crate) fn enter_new_network() -> anyhow::Result<()> {
+pub(crate) fn enter_new_network(families: Families) -> anyhow::Result<()> {
     unshare(UnshareFlags::NEWNET).map_err(|error| match error {
         Errno::NOSPC => anyhow::Error::new(error).context("no more networks: raise `sysctl user.max_net_namespaces`"),
         other => other.into(),
     })?;
-    disable_ipv6();
-    Ok(())
+    Ok(set_ipv6(families)?)
 }
 
 /// Moves this thread into a network.
@@ -215,12 +224,26 @@ pub(crate) fn set_environment(variables: Vec<(String, String)>) {
     }
 }
 
-/// The lab is IPv4 only. Without this, each end of a link would announce itself with packets that nobody asked for.
-fn disable_ipv6() {
+/// Has the links of this thread's network know IPv6 if the lab does, and nothing that they were not told: by default each
+/// end would announce itself, and ask for routers, with packets that nobody wants.
+fn set_ipv6(families: Families) -> Result<(), Forbidden> {
+    // `addr_gen_mode` 1: no address of the link's own.
+    let silent: &[_] = match families.has(Family::V6) {
+        true => &[("addr_gen_mode", "1"), ("accept_ra", "0"), ("router_solicitations", "0"), ("disable_ipv6", "0")],
+        false => &[("disable_ipv6", "1")],
+    };
     for scope in ["all", "default"] {
-        // A kernel without IPv6 has no such file.
-        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
+        for (name, value) in silent {
+            let file = format!("/proc/sys/net/ipv6/conf/{scope}/{name}");
+            match fs::write(&file, value) {
+                Ok(()) => {}
+                Err(_) if !families.has(Family::V6) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(Forbidden::NoIpv6),
+                Err(_) => return Err(Forbidden::ReadOnly),
+            }
+        }
     }
+    Ok(())
 }
 
 fn is_zero(file: &str) -> bool {

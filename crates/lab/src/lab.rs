@@ -20,6 +20,7 @@ use crate::cluster::{Cluster, Key};
 use crate::control::{self, Answer, Asked, Folder, Request};
 use crate::enforce::{self, Established};
 use crate::fabric::Fabric;
+use crate::family::Families;
 use crate::folder::Followed;
 use crate::nft::{Batch, Netfilter};
 use crate::pod::Pod;
@@ -30,9 +31,6 @@ use crate::{dns, isolation, service};
 mod request;
 mod source;
 
-/// The cluster's own DNS.
-const DNS: &str = include_str!("dns.yaml");
-
 /// What the lab is to be.
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -42,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) port: Option<u16>,
     /// A folder that is followed.
     pub(crate) policies: Option<PathBuf>,
+    pub(crate) families: Families,
     pub(crate) established: Established,
     /// How many packets in a million are lost.
     pub(crate) loss: u32,
@@ -80,7 +79,7 @@ impl Prepared {
         let folder = control::folder()?;
         let control = control::listen(&folder)?;
         control.set_nonblocking(true)?;
-        isolation::leave_the_machine()?;
+        isolation::leave_the_machine(config.families)?;
         Ok(Self { config, folder, control, published, spare })
     }
 }
@@ -95,6 +94,7 @@ pub(crate) struct Lab {
     published: Vec<Published>,
     spare: Spare,
     followed: Option<Followed>,
+    families: Families,
     established: Established,
     loss: u32,
     /// How many chains policies have had.
@@ -118,7 +118,7 @@ impl Lab {
     /// When an object is refused, or the machine refuses something.
     pub(crate) async fn start(prepared: Prepared) -> anyhow::Result<Self> {
         let Prepared { config, folder, control, published, spare } = prepared;
-        let Config { objects, port: _, policies, established, loss } = config;
+        let Config { objects, port: _, policies, families, established, loss } = config;
         dns::write(&dns::Names::new(), folder.path())?;
 
         // A second terminal waits while the first one is obeyed.
@@ -127,13 +127,14 @@ impl Lab {
         servers.spawn(control::serve(UnixListener::from_std(control)?, sender));
         let mut lab = Self {
             folder,
-            cluster: Cluster::new(Timestamp::now()),
-            fabric: Fabric::new().await?,
+            cluster: Cluster::new(families, Timestamp::now()),
+            fabric: Fabric::new(families).await?,
             filter: Netfilter::open().context("this kernel has no nf_tables")?,
             pods: BTreeMap::new(),
             published: Vec::new(),
             spare,
             followed: None,
+            families,
             established,
             loss,
             chains: 0,
@@ -146,7 +147,7 @@ impl Lab {
         for (port, listener) in published {
             lab.serve(port, listener)?;
         }
-        let own = manifest::parse(&"star-lab's own dns.yaml".into(), DNS)?;
+        let own = manifest::parse(&"star-lab's own dns.yaml".into(), &dns::manifest(families))?;
         let mut answer = Answer::default();
         lab.apply(own.into_iter().chain(objects).collect(), None, &mut answer);
         if let Some(folder) = policies {
@@ -280,8 +281,8 @@ impl Lab {
                 self.fabric.unplug(&pod.wire).await?;
             }
             for (key, spec) in new {
-                let wire = Arc::new(self.fabric.plug(spec.address).await.with_context(|| spec.name.clone())?);
-                match Pod::start(&spec, wire.clone(), self.folder.path()) {
+                let wire = Arc::new(self.fabric.plug(&spec.addresses).await.with_context(|| spec.name.clone())?);
+                match Pod::start(&spec, wire.clone(), self.families.first().dns(), self.folder.path()) {
                     Ok(pod) => _ = self.pods.insert(key, pod),
                     // The others are started all the same.
                     Err(error) => {
@@ -300,10 +301,14 @@ impl Lab {
     fn commit(&mut self) -> anyhow::Result<()> {
         let ready: BTreeSet<_> =
             self.pods.iter().filter(|(_, pod)| pod.is_ready()).map(|(key, _)| key.clone()).collect();
-        let addresses: Vec<_> = self.cluster.pods().map(|(_, pod)| pod.spec.address).collect();
         let mut batch = Batch::new();
-        service::translate(&mut batch, &self.cluster.service_ports(&ready), &addresses);
-        enforce::enforce(&mut batch, &self.cluster.world(), self.established, self.loss, &mut self.chains);
+        for family in self.families.list().iter().copied() {
+            batch.table(family);
+            let (ports, pods) = (self.cluster.service_ports(family, &ready), self.cluster.pod_addresses(family));
+            service::translate(&mut batch, family, &ports, &pods);
+            let world = self.cluster.world(family);
+            enforce::enforce(&mut batch, &world, self.established, self.loss, &mut self.chains);
+        }
         self.filter.commit(batch)?;
         let now = clock_gettime(ClockId::Monotonic);
         self.enforced_ns = Some(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned());
@@ -332,11 +337,13 @@ impl Lab {
 
     /// Where a published port leads: the first pod behind it.
     fn target(&self, published: &Published, ready: &BTreeSet<Key>) -> Target {
-        let service = &self.cluster.services.get(&published.service)?.service;
+        let object = self.cluster.services.get(&published.service)?;
+        let (service, family) = (&object.service, *object.families.first()?);
         publish::balanced(service).find(|port| *port == published.port)?;
         let port = service.ports.iter().find(|port| port.port == published.port)?;
-        let endpoint = self.cluster.endpoints(service, &port.target, port.protocol, ready).into_iter().next()?;
-        let pod = self.pods.values().find(|pod| pod.spec.address == *endpoint.ip())?;
+        let endpoint =
+            self.cluster.endpoints(service, family, &port.target, port.protocol, ready).into_iter().next()?;
+        let pod = self.pods.values().find(|pod| pod.spec.addresses.contains(&endpoint.ip()))?;
         Some((pod.wire.clone(), endpoint.port()))
     }
 }

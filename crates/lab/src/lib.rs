@@ -11,6 +11,7 @@
 //! | module | its one job |
 //! | --- | --- |
 //! | `isolation` | leaves the machine's network for one of our own, and shuts pods in |
+//! | `family` | IPv4 and IPv6, and their addresses |
 //! | `fabric` | the wires |
 //! | `nft` | speaks nftables to the kernel |
 //! | `service`, `enforce` | what Services and policies mean as rules |
@@ -38,6 +39,7 @@ mod dns;
 mod enforce;
 mod expansion;
 mod fabric;
+mod family;
 mod folder;
 mod image;
 mod isolation;
@@ -106,10 +108,11 @@ enum Job {
 }
 
 fn prepare(Args { command, up }: Args) -> anyhow::Result<Job> {
-    let UpArgs { filenames, policies, established, loss, loopback, port } = match command.unwrap_or(Command::Up(up)) {
-        Command::Up(up) => up,
-        command => return Ok(Job::Ask(command)),
-    };
+    let UpArgs { filenames, policies, ip_family, established, loss, loopback, port } =
+        match command.unwrap_or(Command::Up(up)) {
+            Command::Up(up) => up,
+            command => return Ok(Job::Ask(command)),
+        };
     if loopback {
         return Ok(Job::UpOnLoopback(port));
     }
@@ -122,7 +125,7 @@ fn prepare(Args { command, up }: Args) -> anyhow::Result<Job> {
             objects.extend(manifest::parse(&file.into(), text)?);
         }
     }
-    let config = Config { objects, port, policies, established, loss };
+    let config = Config { objects, port, policies, families: ip_family, established, loss };
     Ok(Job::Up(Box::new(Prepared::new(config)?)))
 }
 

@@ -4,20 +4,24 @@
 //! neither connection tracking nor address translation.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_socket_send_buffer_size_force};
 use star_netpol::Protocol;
 
-/// The only table: everything of ours is in it.
+use crate::family::Family;
+
+/// Each family's only table: everything of ours is in it.
 const TABLE: &str = "star";
 
-const NFPROTO_IPV4: u8 = 2;
+/// Of messages that begin or end a batch.
+const NFPROTO_UNSPEC: u8 = 0;
 const NFNL_SUBSYS_NFTABLES: u16 = 10;
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
@@ -62,11 +66,37 @@ impl From<Protocol> for Transport {
 
 /// One of a packet's two addresses.
 #[derive(Clone, Copy, Debug)]
-#[repr(u32)]
 pub(crate) enum Side {
-    /// Its offset in an IPv4 header, as for the other one.
-    Source = 12,
-    Destination = 16,
+    Source,
+    Destination,
+}
+
+impl Side {
+    /// Where it begins in a header of `family`.
+    fn offset(self, family: Family) -> u32 {
+        match (family, self) {
+            (Family::V4, Self::Source) => 12,
+            (Family::V4, Self::Destination) => 16,
+            (Family::V6, Self::Source) => 8,
+            (Family::V6, Self::Destination) => 24,
+        }
+    }
+}
+
+/// The kernel's number of a family, `NFPROTO_IPV4` or `NFPROTO_IPV6`.
+fn number(family: Family) -> u8 {
+    match family {
+        Family::V4 => 2,
+        Family::V6 => 10,
+    }
+}
+
+/// The bytes of an address, as in a header.
+fn bytes(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().into(),
+        IpAddr::V6(address) => address.octets().into(),
+    }
 }
 
 /// What becomes of a packet that a rule matches.
@@ -118,7 +148,7 @@ impl Attributes {
     }
 }
 
-/// A rule under construction: each condition narrows what it matches.
+/// A rule under construction: each condition narrows what it matches. Its addresses must be of the table's family.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rule(Attributes);
 
@@ -128,18 +158,18 @@ impl Rule {
     }
 
     /// Packets whose `side` is `address`.
-    pub(crate) fn address(self, side: Side, address: Ipv4Addr) -> Self {
-        self.load_network(side as u32, 4).compare(EQ, &address.octets())
+    pub(crate) fn address(self, side: Side, address: IpAddr) -> Self {
+        self.load_address(side, address).compare(EQ, &bytes(address))
     }
 
     /// Packets whose `side` is within `network`.
-    pub(crate) fn within(self, side: Side, network: Ipv4Addr, prefix: u8) -> Self {
-        self.masked(side, network, prefix, EQ)
+    pub(crate) fn within(self, side: Side, network: IpNet) -> Self {
+        self.masked(side, network, EQ)
     }
 
     /// Packets whose `side` is not within `network`.
-    pub(crate) fn outside(self, side: Side, network: Ipv4Addr, prefix: u8) -> Self {
-        self.masked(side, network, prefix, NEQ)
+    pub(crate) fn outside(self, side: Side, network: IpNet) -> Self {
+        self.masked(side, network, NEQ)
     }
 
     /// Packets of a transport protocol.
@@ -201,37 +231,41 @@ impl Rule {
     }
 
     /// Refuses the packet aloud, as a port that nobody listens on does.
-    pub(crate) fn refuse(self) -> Self {
+    pub(crate) fn refuse(self, family: Family) -> Self {
         const ICMP_UNREACHABLE: u32 = 0;
-        const PORT_UNREACHABLE: u8 = 3;
-        self.expression("reject", Attributes::default().number(1, ICMP_UNREACHABLE).bytes(2, &[PORT_UNREACHABLE]))
+        let port_unreachable = match family {
+            Family::V4 => 3,
+            Family::V6 => 4,
+        };
+        self.expression("reject", Attributes::default().number(1, ICMP_UNREACHABLE).bytes(2, &[port_unreachable]))
     }
 
     /// Sends the connection elsewhere.
-    pub(crate) fn to(self, address: Ipv4Addr, port: u16) -> Self {
+    pub(crate) fn to(self, address: IpAddr, port: u16) -> Self {
         const DESTINATION: u32 = 1;
-        let nat = Attributes::default().number(1, DESTINATION).number(2, NFPROTO_IPV4.into());
-        self.immediate(REG_1, value(&address.octets()))
+        let nat = Attributes::default().number(1, DESTINATION).number(2, number(Family::of(address)).into());
+        self.immediate(REG_1, value(&bytes(address)))
             .immediate(REG_2, value(&port.to_be_bytes()))
             .expression("nat", nat.number(3, REG_1).number(5, REG_2))
     }
 
     /// Has the connection come from `address`.
-    pub(crate) fn from(self, address: Ipv4Addr) -> Self {
+    pub(crate) fn from(self, address: IpAddr) -> Self {
         const SOURCE: u32 = 0;
-        let nat = Attributes::default().number(1, SOURCE).number(2, NFPROTO_IPV4.into());
-        self.immediate(REG_1, value(&address.octets())).expression("nat", nat.number(3, REG_1))
+        let nat = Attributes::default().number(1, SOURCE).number(2, number(Family::of(address)).into());
+        self.immediate(REG_1, value(&bytes(address))).expression("nat", nat.number(3, REG_1))
     }
 
-    fn masked(self, side: Side, network: Ipv4Addr, prefix: u8, operator: u32) -> Self {
-        let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-        let network = Ipv4Addr::from_bits(network.to_bits() & mask);
-        self.load_network(side as u32, 4).mask(&mask.to_be_bytes()).compare(operator, &network.octets())
+    fn masked(self, side: Side, network: IpNet, operator: u32) -> Self {
+        let (mask, network) = (bytes(network.netmask()), network.network());
+        self.load_address(side, network).mask(&mask).compare(operator, &bytes(network))
     }
 
-    fn load_network(self, offset: u32, length: u32) -> Self {
+    /// Loads a packet's address, of the family of `like`.
+    fn load_address(self, side: Side, like: IpAddr) -> Self {
         const NETWORK_HEADER: u32 = 1;
-        self.load(NETWORK_HEADER, offset, length)
+        let (offset, length) = (side.offset(Family::of(like)), bytes(like).len());
+        self.load(NETWORK_HEADER, offset, length as u32)
     }
 
     fn load(self, base: u32, offset: u32, length: u32) -> Self {
@@ -239,9 +273,9 @@ impl Rule {
         self.expression("payload", load)
     }
 
-    fn mask(self, mask: &[u8; 4]) -> Self {
-        let bits = Attributes::default().number(1, REG_1).number(2, REG_1).number(3, 4);
-        self.expression("bitwise", bits.nested(4, value(mask)).nested(5, value(&[0; 4])))
+    fn mask(self, mask: &[u8]) -> Self {
+        let bits = Attributes::default().number(1, REG_1).number(2, REG_1).number(3, mask.len() as u32);
+        self.expression("bitwise", bits.nested(4, value(mask)).nested(5, value(&vec![0; mask.len()])))
     }
 
     fn compare(self, operator: u32, data: &[u8]) -> Self {
@@ -273,9 +307,11 @@ fn value(data: &[u8]) -> Attributes {
     Attributes::default().bytes(1, data)
 }
 
-/// Changes that take effect together, for the next packet, or not at all.
+/// Changes that take effect together, for the next packet, or not at all: those of several families, too.
 pub(crate) struct Batch {
     messages: Vec<u8>,
+    /// That of the table that is changed now.
+    family: u8,
     /// Of the message added last.
     sequence: u32,
     /// Where it begins.
@@ -283,12 +319,17 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// A batch that makes the table if there is none.
+    /// A batch that changes nothing yet.
     pub(crate) fn new() -> Self {
-        let mut batch = Self { messages: Vec::new(), sequence: 0, last: 0 };
+        let mut batch = Self { messages: Vec::new(), family: NFPROTO_UNSPEC, sequence: 0, last: 0 };
         batch.bracket(NFNL_MSG_BATCH_BEGIN);
-        batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, Attributes::default().text(1, TABLE));
         batch
+    }
+
+    /// Has what is added from now on change the table of `family`, and makes that if there is none.
+    pub(crate) fn table(&mut self, family: Family) {
+        self.family = number(family);
+        self.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, Attributes::default().text(1, TABLE));
     }
 
     /// Adds a chain that packets enter at `hook`, in the order of `priority`, if there is none of that name.
@@ -315,11 +356,11 @@ impl Batch {
     }
 
     fn bracket(&mut self, kind: u16) {
-        self.message(kind, 0, 0, NFNL_SUBSYS_NFTABLES, &[]);
+        self.message(kind, 0, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES, &[]);
     }
 
     fn add(&mut self, kind: u16, flags: u16, attributes: Attributes) {
-        self.message(NFNL_SUBSYS_NFTABLES << 8 | kind, flags, NFPROTO_IPV4, 0, &attributes.0);
+        self.message(NFNL_SUBSYS_NFTABLES << 8 | kind, flags, self.family, 0, &attributes.0);
     }
 
     fn message(&mut self, kind: u16, flags: u16, family: u8, resource: u16, attributes: &[u8]) {

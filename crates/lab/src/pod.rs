@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
 
+use crate::dns;
 use crate::fabric::Wire;
+use crate::family::Family;
 use crate::image::{self, Field};
 use crate::parent::Place;
 use crate::process::{Event, Process};
-use crate::{dns, service};
 
 /// What a pod is to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,7 +25,8 @@ pub(crate) struct Spec {
     /// Which of all pods that there have been: one that is made anew may have the old one's name and address.
     pub(crate) number: u64,
     pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) address: Ipv4Addr,
+    /// One of each of the lab's families, the first one's first.
+    pub(crate) addresses: Vec<IpAddr>,
     pub(crate) containers: Vec<Container>,
 }
 
@@ -50,6 +52,11 @@ pub(crate) enum RestartPolicy {
 }
 
 impl Spec {
+    /// Its address of a family.
+    pub(crate) fn address(&self, family: Family) -> Option<IpAddr> {
+        self.addresses.iter().copied().find(|address| Family::of(*address) == family)
+    }
+
     pub(crate) fn key(&self) -> (String, String) {
         (self.namespace.clone(), self.name.clone())
     }
@@ -68,14 +75,13 @@ impl Pod {
     /// # Errors
     ///
     /// When a file cannot be written, or a process not be started.
-    pub(crate) fn start(spec: &Spec, wire: Arc<Wire>, folder: &Path) -> anyhow::Result<Self> {
-        let Spec { namespace, name, number: _, labels: _, address, containers } = spec;
+    pub(crate) fn start(spec: &Spec, wire: Arc<Wire>, server: IpAddr, folder: &Path) -> anyhow::Result<Self> {
+        let Spec { namespace, name, number: _, labels: _, addresses, containers } = spec;
         let (names, folder) = (folder.join(dns::FOLDER), folder.join("pods").join(namespace).join(name));
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let etc = [
-            ("/etc/resolv.conf", dns::resolv_conf(namespace, service::DNS)),
-            ("/etc/hosts", format!("127.0.0.1 localhost\n{address} {name}\n")),
-        ];
+        let own = addresses.iter().map(|address| format!("{address} {name}\n"));
+        let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{}", own.collect::<String>());
+        let etc = [("/etc/resolv.conf", dns::resolv_conf(namespace, server)), ("/etc/hosts", hosts)];
         let process = |container: &Container| {
             let log = folder.join(format!("{}.log", container.name));
             let mut root = image::root(&container.command, &names);

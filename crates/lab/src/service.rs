@@ -1,24 +1,18 @@
 //! Services on their own addresses: each connection to one is sent to a pod that it selects, before policies see it.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 
-use crate::fabric::NODE;
+use crate::family::Family;
 use crate::nft::{Batch, Hook, Rule, Side, Transport, Verdict};
 
-/// Where Services have their addresses, as kubeadm has it: the network and its prefix length.
-pub(crate) const ADDRESSES: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 96, 0, 0), 12);
-
-/// The DNS Service's address, as kubeadm has it.
-pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
-
-/// A port of a Service.
+/// A port of a Service, on one of its addresses.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Port {
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     pub(crate) transport: Transport,
     pub(crate) port: u16,
     /// The pods that answer, each with the port that it answers on.
-    pub(crate) endpoints: Vec<SocketAddrV4>,
+    pub(crate) endpoints: Vec<SocketAddr>,
 }
 
 /// The order of hooks, as nftables names it.
@@ -26,8 +20,8 @@ const DESTINATION_NAT: i32 = -100;
 const AFTER_DESTINATION_NAT: i32 = -90;
 const SOURCE_NAT: i32 = 100;
 
-/// Has `batch` replace all translation by that of `ports`, for the pods at `pods`.
-pub(crate) fn translate(batch: &mut Batch, ports: &[Port], pods: &[Ipv4Addr]) {
+/// Has `batch` replace all translation of `family` by that of `ports`, for the pods at `pods`; all are of that family.
+pub(crate) fn translate(batch: &mut Batch, family: Family, ports: &[Port], pods: &[IpAddr]) {
     batch.chain("services");
     batch.flush("services");
     for (name, hook) in [("translate", Hook::Prerouting), ("translate-own", Hook::Output)] {
@@ -42,19 +36,20 @@ pub(crate) fn translate(batch: &mut Batch, ports: &[Port], pods: &[Ipv4Addr]) {
             // Each gets its share of what those before it have left.
             let left = (port.endpoints.len() - before) as u32;
             let chosen = if left > 1 { service.one_in(left) } else { service };
-            batch.rule("services", chosen.to(*endpoint.ip(), endpoint.port()));
+            batch.rule("services", chosen.to(endpoint.ip(), endpoint.port()));
         }
     }
     // Still to a Service: nothing is selected, or it has no such port.
     for (name, hook) in [("refuse", Hook::Prerouting), ("refuse-own", Hook::Output)] {
         batch.base_chain(name, "filter", hook, AFTER_DESTINATION_NAT);
         batch.flush(name);
-        batch.rule(name, Rule::new().within(Side::Destination, ADDRESSES.0, ADDRESSES.1).refuse());
+        batch.rule(name, Rule::new().within(Side::Destination, family.services()).refuse(family));
     }
     // A pod that a Service sends to itself would answer itself directly, and wait for the Service's answer in vain.
     batch.base_chain("masquerade", "nat", Hook::Postrouting, SOURCE_NAT);
     batch.flush("masquerade");
     for pod in pods {
-        batch.rule("masquerade", Rule::new().address(Side::Source, *pod).address(Side::Destination, *pod).from(NODE));
+        let itself = Rule::new().address(Side::Source, *pod).address(Side::Destination, *pod);
+        batch.rule("masquerade", itself.from(family.node()));
     }
 }

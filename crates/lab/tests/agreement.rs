@@ -9,7 +9,7 @@ mod packet;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
@@ -41,6 +41,8 @@ fn main() {
     become_root(UnshareFlags::empty());
     for (name, test) in [
         ("random_policies_do_what_the_evaluator_says", random_policies_do_what_the_evaluator_says as fn(User)),
+        ("random_policies_do_over_ipv6_what_the_evaluator_says", random_policies_do_over_ipv6_what_the_evaluator_says),
+        ("random_policies_do_the_same_in_both_families", random_policies_do_the_same_in_both_families),
         ("cyclonus_cases_do_what_cyclonus_says", cyclonus_cases_do_what_cyclonus_says),
     ] {
         for user in users.iter().copied() {
@@ -60,7 +62,7 @@ fn world(cluster: &Cluster, ports: &[u16]) -> String {
     );
     let pods = cluster.workloads.iter().map(|workload| {
         let containers: Vec<_> = ports.iter().map(|port| container(workload, *port)).collect();
-        let annotations = json!({"cni.projectcalico.org/ipAddrs": json!([workload.addresses[0]]).to_string()});
+        let annotations = json!({"cni.projectcalico.org/ipAddrs": json!(workload.addresses).to_string()});
         let (namespace, name, labels) = (&workload.namespace, &workload.name, &workload.labels);
         let metadata = json!({"namespace": namespace, "name": name, "labels": labels, "annotations": annotations});
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
@@ -82,40 +84,43 @@ fn policies(cluster: &Cluster) -> String {
 
 /// A pod: where it is, and a process in its network.
 struct Place {
-    address: Ipv4Addr,
+    addresses: Vec<IpAddr>,
     process: i32,
 }
 
 /// The pods of a cluster, by `namespace/name`, once each answers itself on each port.
 fn places(lab: &Lab, cluster: &Cluster, ports: &[u16]) -> BTreeMap<String, Place> {
     let place = |workload: &Workload| {
-        let IpAddr::V4(address) = workload.addresses[0] else { panic!("no IPv4 address") };
-        let process = process_at(lab, address);
-        for port in ports {
-            wait(|| connects(process, address, *port, MOMENT), || format!("{workload}:{port} does not listen"));
+        let addresses = workload.addresses.clone();
+        let process = process_at(lab, addresses[0]);
+        for (address, port) in addresses.iter().flat_map(|address| ports.iter().map(move |port| (*address, *port))) {
+            wait(|| connects(process, address, port, MOMENT), || format!("{workload}:{port} does not listen"));
         }
-        (workload.to_string(), Place { address, process })
+        (workload.to_string(), Place { addresses, process })
     };
     cluster.workloads.iter().map(place).collect()
 }
 
-fn connects(from: i32, to: Ipv4Addr, port: u16, deadline: Duration) -> bool {
+fn connects(from: i32, to: IpAddr, port: u16, deadline: Duration) -> bool {
     within(from, || TcpStream::connect_timeout(&SocketAddr::from((to, port)), deadline).is_ok())
 }
 
-/// Measures every connection between different pods, and compares it with what `expected` says of source, destination
-/// and port. Returns how many there were, and how many of them were allowed.
+/// Measures every connection between different pods, to each address, and compares it with what `expected` says of source,
+/// destination, the address's place and port. Returns how many there were, and how many of them were allowed.
 fn compare(
     places: &BTreeMap<String, Place>,
     ports: &[u16],
     what: &str,
-    expected: impl Fn(&str, &str, u16) -> bool,
+    expected: impl Fn(&str, &str, usize, u16) -> bool,
 ) -> (usize, usize) {
     let names: Vec<_> = places.keys().collect();
     let pairs = names.iter().flat_map(|from| names.iter().map(move |to| (*from, *to))).filter(|(from, to)| from != to);
-    let edges: Vec<_> = pairs.flat_map(|(from, to)| ports.iter().map(move |port| (from, to, *port))).collect();
-    let measure = |(from, to, port): (&String, &String, u16), deadline| {
-        connects(places[from].process, places[to].address, port, deadline)
+    let addressed =
+        pairs.flat_map(|(from, to)| (0..places[to].addresses.len()).map(move |address| (from, to, address)));
+    let edges: Vec<_> =
+        addressed.flat_map(|(from, to, address)| ports.iter().map(move |port| (from, to, address, *port))).collect();
+    let measure = |(from, to, address, port): (&String, &String, usize, u16), deadline| {
+        connects(places[from].process, places[to].addresses[address], port, deadline)
     };
     let measured: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = edges.iter().map(|edge| scope.spawn(move || measure(*edge, MOMENT))).collect();
@@ -123,20 +128,22 @@ fn compare(
     });
     let mut allowed = 0;
     for (edge, measured) in edges.iter().zip(measured) {
-        let (from, to, port) = *edge;
-        let expected = expected(from, to, port);
+        let (from, to, address, port) = *edge;
+        let expected = expected(from, to, address, port);
         // A busy machine answers late, but no machine answers what was dropped.
         let measured = measured || (expected && measure(*edge, MOMENT * 20));
-        assert_eq!(measured, expected, "{from} -> {to}:{port}, {what}");
+        assert_eq!(measured, expected, "{from} -> {to} ({}), {port}, {what}", places[to].addresses[address]);
         allowed += usize::from(measured);
     }
     (edges.len(), allowed)
 }
 
-/// What the evaluator says of a cluster.
-fn verdicts(cluster: Cluster) -> impl Fn(&str, &str, u16) -> bool {
-    let evaluator = Evaluator::new(cluster, Options { ip_block_pods: IpBlockPods::Match });
-    move |from, to, port| {
+/// What the evaluator says of clusters that differ in nothing but their pods' addresses: one for each place.
+fn verdicts(clusters: Vec<Cluster>) -> impl Fn(&str, &str, usize, u16) -> bool {
+    let evaluator = |cluster| Evaluator::new(cluster, Options { ip_block_pods: IpBlockPods::Match });
+    let evaluators: Vec<_> = clusters.into_iter().map(evaluator).collect();
+    move |from, to, address, port| {
+        let evaluator = &evaluators[address];
         let endpoint = |name: &str| {
             let place = evaluator.workloads().iter().position(|workload| workload.to_string() == name);
             Endpoint::Workload(place.unwrap())
@@ -155,9 +162,55 @@ fn cluster(objects: &str, what: &str) -> Cluster {
 }
 
 fn random_policies_do_what_the_evaluator_says(user: User) {
+    // The rules are the same whoever commits them.
+    let sets = if let User::Me = user { SETS } else { SETS / 10 };
+    random_policies(user, "ipv4", &[Family::V4], sets);
+}
+
+fn random_policies_do_over_ipv6_what_the_evaluator_says(user: User) {
+    random_policies(user, "ipv6", &[Family::V6], if let User::Me = user { SETS / 4 } else { SETS / 20 });
+}
+
+/// A block is of one family, and concerns pods' addresses of that family alone.
+fn random_policies_do_the_same_in_both_families(user: User) {
+    random_policies(user, "dual", &[Family::V4, Family::V6], if let User::Me = user { SETS / 4 } else { SETS / 20 });
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, PartialEq)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    /// The counterpart of an IPv4 address or block of pods.
+    fn address(self, network: u64, host: u64) -> String {
+        match self {
+            Self::V4 => format!("10.244.{network}.{host}"),
+            Self::V6 => format!("fd00:10:244::{network:x}:{host:x}"),
+        }
+    }
+
+    /// The counterpart of a block of IPv4.
+    fn block(self, block: &str) -> String {
+        let (address, prefix) = block.split_once('/').unwrap();
+        let octets: Vec<u64> = address.split('.').map(|octet| octet.parse().unwrap()).collect();
+        match (self, prefix.parse::<u8>().unwrap()) {
+            (Self::V4, _) => block.to_owned(),
+            (Self::V6, 0) => "::/0".to_owned(),
+            (Self::V6, 16) => "fd00:10:244::/64".to_owned(),
+            // The third octet is the last group but one, the fourth the last.
+            (Self::V6, 24) => format!("fd00:10:244::{:x}:0/112", octets[2]),
+            (Self::V6, prefix) => format!("fd00:10:244::{:x}:{:x}/{}", octets[2], octets[3], prefix + 96),
+        }
+    }
+}
+
+fn random_policies(user: User, name: &str, families: &[Family], sets: u64) {
     const PORTS: [u16; 3] = [80, 81, 8080];
-    let lab = Lab::start("agreement", user, &[]);
-    let world_of = |policies: Vec<Value>| {
+    let lab = Lab::start(&format!("agreement-{name}"), user, &["--ip-family", name]);
+    let world_of = |policies: Vec<Value>, families: &[Family]| {
         let mut items = vec![
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x", "labels": {"team": "a", "tier": "front"}}}),
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "y", "labels": {"team": "b"}}}),
@@ -176,27 +229,27 @@ fn random_policies_do_what_the_evaluator_says(user: User) {
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": {"name": name, "namespace": namespace, "labels": role},
                 "spec": {"containers": [{"name": "c", "image": "star-probe", "ports": ports}]},
-                "status": {"podIP": format!("10.244.{}.{}", 1 + number / 4, 16 * (number % 4) + 3)},
+                "status": {"podIPs": families.iter().map(|family| {
+                    json!({"ip": family.address(1 + number as u64 / 4, 16 * (number as u64 % 4) + 3)})
+                }).collect::<Vec<_>>()},
             }));
         }
         json!({"apiVersion": "v1", "kind": "List", "items": items.into_iter().chain(policies).collect::<Vec<_>>()})
             .to_string()
     };
-    let empty = cluster(&world_of(Vec::new()), "world");
+    let empty = cluster(&world_of(Vec::new(), families), "world");
     lab.apply(&world(&empty, &PORTS));
     let places = places(&lab, &empty, &PORTS);
     let (mut edges, mut allowed) = (0, 0);
-    // The rules are the same whoever commits them.
-    let sets = if let User::Me = user { SETS } else { SETS / 10 };
     for seed in 0..sets {
-        let mut random = Random(seed);
+        let mut random = Random(seed, families);
         let count = 1 + random.below(5);
-        let set = (0..count).map(|number| random.policy(number)).collect();
-        let text = world_of(set);
-        let cluster = cluster(&text, "set");
-        let policies = policies(&cluster);
+        let set: Vec<_> = (0..count).map(|number| random.policy(number)).collect();
+        let clusters = families.iter().map(|family| cluster(&world_of(set.clone(), &[*family]), "set"));
+        let clusters: Vec<_> = clusters.collect();
+        let policies = policies(&clusters[0]);
         lab.apply(&policies);
-        let (measured, open) = compare(&places, &PORTS, &format!("seed {seed}: {policies}"), verdicts(cluster));
+        let (measured, open) = compare(&places, &PORTS, &format!("seed {seed}: {policies}"), verdicts(clusters));
         (edges, allowed) = (edges + measured, allowed + open);
         lab.feed("delete", &policies);
     }
@@ -220,7 +273,7 @@ fn cyclonus_cases_do_what_cyclonus_says(user: User) {
         let policies = policies(&cluster);
         lab.apply(&policies);
         let expected = case["expected"].as_array().unwrap();
-        let (measured, _) = compare(&places, &PORTS, name, |from, to, port| {
+        let (measured, _) = compare(&places, &PORTS, name, |from, to, _, port| {
             let pair = expected.iter().find(|pair| pair["src"] == from && pair["dst"] == to).unwrap();
             has_tcp(pair["conns"].as_str().unwrap(), port)
         });
@@ -244,9 +297,9 @@ fn has_tcp(connections: &str, port: u16) -> bool {
 }
 
 /// SplitMix64: a seed's policies are the same on every machine.
-struct Random(u64);
+struct Random<'f>(u64, &'f [Family]);
 
-impl Random {
+impl Random<'_> {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -260,6 +313,14 @@ impl Random {
 
     fn of<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize].clone()
+    }
+
+    /// One of those that there are; where there is one, nothing is drawn.
+    fn family(&mut self) -> Family {
+        match self.1 {
+            [only] => *only,
+            families => self.of(families),
+        }
     }
 
     fn policy(&mut self, number: u64) -> Value {
@@ -303,15 +364,19 @@ impl Random {
                 "podSelector": self.selector(&["app", "role"], &["a", "b", "c", "db"]),
             }),
             3 => {
-                json!({"ipBlock": {"cidr": self.of(&["10.244.0.0/16", "10.244.1.0/24", "10.244.2.0/27", "0.0.0.0/0"])}})
+                let family = self.family();
+                let block = self.of(&["10.244.0.0/16", "10.244.1.0/24", "10.244.2.0/27", "0.0.0.0/0"]);
+                json!({"ipBlock": {"cidr": family.block(block)}})
             }
             _ => {
+                let family = self.family();
                 let (cidr, except) = self.of(&[
                     ("10.244.0.0/16", vec!["10.244.2.0/24"]),
                     ("10.244.1.0/24", vec!["10.244.1.0/28", "10.244.1.32/27"]),
                     ("0.0.0.0/0", vec!["10.244.1.16/28"]),
                 ]);
-                json!({"ipBlock": {"cidr": cidr, "except": except}})
+                let except: Vec<_> = except.into_iter().map(|hole| family.block(hole)).collect();
+                json!({"ipBlock": {"cidr": family.block(cidr), "except": except}})
             }
         }
     }

@@ -11,7 +11,7 @@ mod packet;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
@@ -167,20 +167,28 @@ fn left() -> u64 {
     out.split_whitespace().nth(9).unwrap().parse().unwrap()
 }
 
-fn address_of(lab: &Lab, namespace: &str) -> Ipv4Addr {
+fn address_of(lab: &Lab, namespace: &str) -> IpAddr {
     let pods = lab.ok(&["get", "pods", "-n", namespace, "-o", "wide"]);
     pods.lines().nth(1).unwrap().split_whitespace().nth(5).unwrap().parse().unwrap()
 }
 
 fn not_one_packet_leaves_the_lab(user: User) {
     let before = left();
-    let lab = Lab::start("isolation", user, &[]);
+    let lab = Lab::start("isolation", user, &["--ip-family", "dual"]);
     lab.wait_for(OPEN);
     lab.ok(&["walk", "--no-pause"]);
     lab.wait_for("B>F:connect_timeout B>B:reachable B>C:connect_timeout C>F:reachable C>B:connect_timeout F>F:reachable F>B:reachable F>C:connect_timeout");
     lab.ok(&["kill", "backend"]);
     lab.ok(&["start", "backend"]);
-    for url in ["192.0.2.7", "example.com", "10.244.99.99", "10.99.99.99", "127.0.0.1:1"] {
+    for url in [
+        "192.0.2.7",
+        "example.com",
+        "10.244.99.99",
+        "10.99.99.99",
+        "127.0.0.1:1",
+        "[2001:db8::7]",
+        "[fd00:10:244::99:99]",
+    ] {
         assert_ne!(lab.check("client", "deploy/client", url), "reachable", "{url}");
     }
 

@@ -44,8 +44,22 @@ fn wait_for_responses(lab: &Lab, expected: Value) {
 
 #[test]
 fn the_labs_five_states_and_back_again() {
+    five_states("ipv4");
+}
+
+#[test]
+fn the_labs_five_states_and_back_again_over_ipv6() {
+    five_states("ipv6");
+}
+
+#[test]
+fn the_labs_five_states_and_back_again_with_both_families() {
+    five_states("dual");
+}
+
+fn five_states(families: &str) {
     for user in users() {
-        let lab = Lab::start("states", user, &[]);
+        let lab = Lab::start(&format!("states-{families}"), user, &["--ip-family", families]);
         let apply = |name: &str| lab.ok(&["apply", "-f", &policy(name)]);
         let delete = |name: &str| lab.ok(&["delete", "-f", &policy(name)]);
         let all_open = json!({"F": [true, true, true], "B": [true, true, true], "C": [true, true]});
@@ -124,5 +138,36 @@ fn a_source_that_may_not_ask_for_names_times_out_at_dns() {
         lab.wait_for(&format!("{others} C>F:reachable C>B:connect_timeout {rest}"));
         lab.ok(&["delete", "netpol", "-n", "client", "egress"]);
         lab.wait_for(OPEN);
+    }
+}
+
+#[test]
+fn a_service_of_both_families_is_open_in_those_whose_block_is_admitted() {
+    const SERVICE: &str = "{apiVersion: v1, kind: Service, metadata: {name: both, namespace: stars}, spec: {\
+        ipFamilyPolicy: RequireDualStack, clusterIPs: ['fd00:10:96::77', 10.96.0.77], selector: {role: frontend}, ports: [{port: 80}]}}";
+    let admit = |block: &str| {
+        format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: blocks, namespace: stars}}, \
+             spec: {{podSelector: {{}}, ingress: [{{from: [{{ipBlock: {{cidr: '{block}'}}}}]}}]}}}}"
+        )
+    };
+    for user in users() {
+        let lab = Lab::start("both", user, &["--ip-family", "dual"]);
+        lab.wait_for(OPEN);
+        lab.apply(SERVICE);
+        let checks = || {
+            ["[fd00:10:96::77]", "10.96.0.77"]
+                .map(|address| lab.check("client", "deploy/client", &format!("http://{address}/status")))
+        };
+        assert_eq!(checks(), ["reachable", "reachable"]);
+        assert_eq!(lab.check("client", "deploy/client", "http://both.stars/status"), "reachable");
+        for (block, expected) in [
+            ("192.0.2.0/24", ["connect_timeout", "connect_timeout"]),
+            ("::/0", ["reachable", "connect_timeout"]),
+            ("0.0.0.0/0", ["connect_timeout", "reachable"]),
+        ] {
+            lab.apply(&admit(block));
+            assert_eq!(checks(), expected, "{block}");
+        }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn second(second: i64) -> Timestamp {
 
 /// A cluster with nothing in it, made in the first second.
 pub(crate) fn cluster() -> Cluster {
-    Cluster::new(second(0))
+    Cluster::new(Families::Ipv4, second(0))
 }
 
 pub(crate) fn objects(text: &str) -> Vec<Object> {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use star_netpol::node::Node;
 use star_netpol::workload::Workload;
 
-use super::address::Pool;
-use super::texts;
+use super::{Pools, texts};
+use crate::family::Family;
 use crate::pod::{Container, Spec};
 
 /// The annotation by which a pod asks for an address.
@@ -35,8 +35,8 @@ pub(crate) struct WorkloadObject {
     template: String,
     /// The first number of a StatefulSet's pods.
     first: u64,
-    /// The only address that its only pod may have.
-    asked: Option<Ipv4Addr>,
+    /// The only addresses that its only pod may have, one of a family.
+    asked: Vec<IpAddr>,
 }
 
 /// A pod that is wanted.
@@ -75,17 +75,17 @@ impl WorkloadObject {
         workload: Workload,
         node: Node,
         containers: Vec<Container>,
-        pool: &Pool,
+        pools: &Pools,
         created: Timestamp,
     ) -> Result<Self, String> {
         let replicas = replicas(&workload, &node)?;
-        let asked = asked(&workload.template, replicas, pool)?;
+        let asked = asked(&workload.template, replicas, pools)?;
         let first = node.at_path(&["spec", "ordinals", "start"]).and_then(Node::integer);
         let first = first.and_then(|first| u64::try_from(first).ok()).unwrap_or_default();
         let template = String::new();
         let mut made = Self { workload, pods: Vec::new(), node, created, containers, replicas, template, first, asked };
         let (labels, containers) = (&made.workload.labels, &made.containers);
-        made.template = suffix(10, format!("{labels:?}{containers:?}{:?}{asked:?}", made.host("")));
+        made.template = suffix(10, format!("{labels:?}{containers:?}{:?}{:?}", made.host(""), made.asked));
         Ok(made)
     }
 
@@ -110,13 +110,13 @@ impl WorkloadObject {
         self.replicas.saturating_sub(self.pods.len())
     }
 
-    /// The address that its pod must have, if it asks for one.
-    pub(super) fn asked(&self) -> Option<Ipv4Addr> {
-        self.asked
+    /// The addresses that its pod must have, those that it asks for.
+    pub(super) fn asked(&self) -> &[IpAddr] {
+        &self.asked
     }
 
     /// Makes a pod: the `number`th that this cluster makes.
-    pub(super) fn make(&mut self, address: Ipv4Addr, number: u64, created: Timestamp) {
+    pub(super) fn make(&mut self, addresses: Vec<IpAddr>, number: u64, created: Timestamp) {
         let Workload { namespace, name, .. } = &self.workload;
         let mut labels = self.workload.labels.clone();
         let drawn = |base: String| format!("{}-{}", &base[..base.len().min(MAX_BASE - 1)], suffix(5, (&base, number)));
@@ -138,11 +138,11 @@ impl WorkloadObject {
         };
         let mut containers = self.containers.clone();
         for container in &mut containers {
-            container.know_the_pod(&pod, namespace, address);
+            container.know_the_pod(&pod, namespace, &addresses);
         }
         let host = self.host(&pod);
         let namespace = namespace.clone();
-        let spec = Spec { namespace, name: pod, number, labels, address, containers };
+        let spec = Spec { namespace, name: pod, number, labels, addresses, containers };
         self.pods.push(PodObject { spec, created, host, template: self.template.clone() });
         if self.is("StatefulSet") {
             // `web-10` comes after `web-9`.
@@ -205,22 +205,26 @@ fn replicas(workload: &Workload, node: &Node) -> Result<usize, String> {
     }
 }
 
-/// The address that a pod asks for, as with Calico: `cni.projectcalico.org/ipAddrs: '["10.244.0.9"]'`.
+/// The addresses that a pod asks for, as with Calico: `cni.projectcalico.org/ipAddrs: '["10.244.0.9"]'`, one of a family.
 /// <https://docs.tigera.io/calico/latest/networking/ipam/use-specific-ip>
-fn asked(template: &Node, replicas: usize, pool: &Pool) -> Result<Option<Ipv4Addr>, String> {
+fn asked(template: &Node, replicas: usize, pools: &Pools) -> Result<Vec<IpAddr>, String> {
     let annotations = texts(template, "annotations");
-    let Some(text) = annotations.get(ADDRESSES) else { return Ok(None) };
-    let address = serde_json::from_str::<[Ipv4Addr; 1]>(text).ok().map(|[address]| address);
-    match address.filter(|address| pool.holds(*address)) {
-        None => Err(format!(
-            "error: {}: {ADDRESSES} {text:?} is not a list of one address in 10.244.0.0/16, not 10.244.0.1",
-            template.at
-        )),
-        Some(_) if replicas > 1 => {
-            Err(format!("error: {}: {ADDRESSES} gives one address to several replicas; leave it out", template.at))
-        }
-        address => Ok(address),
+    let Some(text) = annotations.get(ADDRESSES) else { return Ok(Vec::new()) };
+    let addresses = serde_json::from_str::<Vec<IpAddr>>(text).unwrap_or_default();
+    let families: BTreeSet<_> = addresses.iter().map(|address| Family::of(*address)).collect();
+    let held = |address: &IpAddr| pools.get(&Family::of(*address)).is_some_and(|pool| pool.holds(*address));
+    if addresses.is_empty() || families.len() < addresses.len() || !addresses.iter().all(held) {
+        let ranges: Vec<_> = pools.keys().map(|family| format!("{}, not {}", family.pods(), family.node())).collect();
+        return Err(format!(
+            "error: {}: {ADDRESSES} {text:?} is not a list of one address in {}",
+            template.at,
+            ranges.join(", or of one in ")
+        ));
     }
+    if replicas > 1 {
+        return Err(format!("error: {}: {ADDRESSES} gives one address to several replicas; leave it out", template.at));
+    }
+    Ok(addresses)
 }
 
 /// A suffix as Kubernetes makes them, without vowels and what looks like others; of the same `seed` the same.

@@ -1,5 +1,7 @@
 //! An object as a row of a table, and as JSON.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use star_netpol::node::{self, Entry, Node, Scalar};
@@ -65,6 +67,7 @@ impl View<'_> {
                 json!({"name": container.container(), "ready": container.is_running(), "restartCount": container.restarts})
             })
             .collect();
+        let addresses: Vec<_> = spec.addresses.iter().map(|address| json!({"ip": address})).collect();
         let phase = match status {
             "Running" | "CrashLoopBackOff" => "Running",
             "Completed" => "Succeeded",
@@ -86,19 +89,19 @@ impl View<'_> {
                 restarts.to_string(),
                 age(*created, now),
             ],
-            wide: vec![spec.address.to_string(), "star-lab".to_owned(), "<none>".to_owned(), "<none>".to_owned()],
+            wide: vec![spec.addresses[0].to_string(), "star-lab".to_owned(), "<none>".to_owned(), "<none>".to_owned()],
             json: json!({
                 "apiVersion": "v1",
                 "kind": "Pod",
                 "metadata": metadata,
                 "spec": {"nodeName": "star-lab", "containers": images},
-                "status": {"phase": phase, "podIP": spec.address, "podIPs": [{"ip": spec.address}], "containerStatuses": statuses},
+                "status": {"phase": phase, "podIP": spec.addresses[0], "podIPs": addresses, "containerStatuses": statuses},
             }),
         }
     }
 
     fn service(&self, key: &Key, object: &ServiceObject, now: Timestamp) -> Row {
-        let ServiceObject { service, address, labels, created, .. } = object;
+        let ServiceObject { service, family_policy, families, addresses, labels, created, .. } = object;
         let outside = |port: &ServicePort| {
             let is_balanced = balanced(service).any(|balanced| balanced == port.port);
             self.published.iter().find(|published| is_balanced && published.is_of(key, port.port))
@@ -117,7 +120,12 @@ impl View<'_> {
         let ports: Vec<_> = service.ports.iter().map(port).collect();
         let selector =
             service.selector.iter().flatten().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
-        let cluster_ip = address.map_or("None".to_owned(), |address| address.to_string());
+        let mut cluster_ips: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
+        if service.headless {
+            cluster_ips.push("None".to_owned());
+        }
+        let cluster_ip = cluster_ips.first().cloned().unwrap_or_default();
+        let families: Vec<_> = families.iter().map(|family| family.name()).collect();
         let outside: Vec<_> = service.ports.iter().filter_map(outside).collect();
         let ingress: Vec<_> = outside
             .iter()
@@ -145,7 +153,11 @@ impl View<'_> {
                 "apiVersion": "v1",
                 "kind": "Service",
                 "metadata": metadata(&key.0, &key.1, labels, *created),
-                "spec": {"type": service.kind, "clusterIP": cluster_ip, "selector": service.selector, "ports": targets},
+                "spec": {
+                    "type": service.kind, "clusterIP": cluster_ip, "clusterIPs": cluster_ips,
+                    "ipFamilies": families, "ipFamilyPolicy": family_policy.name(),
+                    "selector": service.selector, "ports": targets,
+                },
                 "status": {"loadBalancer": {"ingress": ingress}},
             }),
         }

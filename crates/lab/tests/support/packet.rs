@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::fs::{self, File};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 
 use rustix::process::{getgid, getuid};
@@ -42,8 +42,12 @@ pub(crate) fn within<T: Send>(process: i32, work: impl FnOnce() -> T + Send) -> 
 
 /// A process of the pod with `address`, once one is in the pod's network: before, it is in the node's, which has routes to
 /// every pod's address, while the pod's own has it as its local one.
-pub(crate) fn process_at(lab: &Lab, address: Ipv4Addr) -> i32 {
+pub(crate) fn process_at(lab: &Lab, address: IpAddr) -> i32 {
     let own = |pid: &i32| {
+        if let IpAddr::V6(address) = address {
+            let addresses = fs::read_to_string(format!("/proc/{pid}/net/if_inet6")).unwrap_or_default();
+            return addresses.lines().any(|line| line.starts_with(&format!("{:032x}", address.to_bits())));
+        }
         let routes = fs::read_to_string(format!("/proc/{pid}/net/fib_trie")).unwrap_or_default();
         let lines = routes.lines().zip(routes.lines().skip(1));
         lines.into_iter().any(|(line, next)| line.ends_with(&format!(" {address}")) && next.contains("host LOCAL"))

@@ -1,5 +1,6 @@
 use crate::cluster::Outcome;
 use crate::cluster::tests::{apply, cluster, refused, second};
+use crate::family::Family;
 
 const POLICY: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {matchLabels: {a: b}}}}";
 
@@ -14,7 +15,7 @@ fn a_policy_is_the_same_as_long_as_it_says_the_same() {
     assert_eq!(apply(&mut cluster, &labelled.replace("a: b", "a: c"), 8), [Outcome::Configured]);
     let [policy] = &*cluster.policies.values().collect::<Vec<_>>() else { panic!("one policy") };
     assert_eq!((policy.policy.pod_selector.to_string(), policy.created), ("a=c".to_owned(), second(5)));
-    assert_eq!(cluster.world().policies.len(), 1);
+    assert_eq!(cluster.world(Family::V4).policies.len(), 1);
 }
 
 #[test]

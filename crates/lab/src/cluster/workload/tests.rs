@@ -42,13 +42,13 @@ fn a_pod_of_a_deployment_that_is_deleted_comes_again_by_another_name() {
     let mut cluster = cluster();
     apply(&mut cluster, &workload("Deployment"), 1);
     let before = pods(&cluster);
-    let (old, address) = (before[1].clone(), pod(&cluster, &before[1]).address);
+    let (old, address) = (before[1].clone(), pod(&cluster, &before[1]).addresses[0]);
     assert_eq!(cluster.delete("Pod", "default", &old, second(5)), Ok(Outcome::Deleted));
     let after = pods(&cluster);
     assert_eq!(after.len(), 3);
     assert_eq!(&after[..2], [before[0].clone(), before[2].clone()]);
     assert!(!before.contains(&after[2]), "{after:?}");
-    assert_ne!(pod(&cluster, &after[2]).address, address);
+    assert_ne!(pod(&cluster, &after[2]).addresses[0], address);
     let created = cluster.pods().map(|(_, pod)| pod.created).collect::<Vec<_>>();
     assert_eq!(created, [second(1), second(1), second(5)]);
     let hash = &pod(&cluster, &after[2]).labels["pod-template-hash"];
@@ -66,7 +66,7 @@ fn a_pod_of_a_stateful_set_that_is_deleted_is_another_pod_of_the_same_name() {
     let before = pod(&cluster, "web-0").clone();
     cluster.delete("Pod", "default", "web-0", second(2)).unwrap();
     let after = pod(&cluster, "web-0");
-    assert_eq!((after.address, &after.name), (before.address, &before.name));
+    assert_eq!((after.addresses[0], &after.name), (before.addresses[0], &before.name));
     assert_ne!(*after, before, "what runs is to be replaced");
 }
 
@@ -129,7 +129,7 @@ fn addresses_are_those_that_are_asked_for_or_the_next_that_are_free() {
     };
     apply(&mut cluster, &pod("a", "[\"10.244.0.3\"]"), 1);
     apply(&mut cluster, &workload("StatefulSet"), 1);
-    let addresses: Vec<_> = cluster.pods().map(|(_, pod)| pod.spec.address.to_string()).collect();
+    let addresses: Vec<_> = cluster.pods().map(|(_, pod)| pod.spec.addresses[0].to_string()).collect();
     assert_eq!(addresses, ["10.244.0.3", "10.244.0.2", "10.244.0.4", "10.244.0.5"]);
     for (address, told) in [
         ("[\"10.244.0.3\"]", "the address 10.244.0.3 is taken"),
