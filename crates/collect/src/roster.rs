@@ -1,6 +1,6 @@
 //! The resources, what each last said, and the graph that follows from it. Knows no network and no time but the clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,11 +136,13 @@ impl Roster {
             urls.insert(key, vec![place]);
         }
         let links = self.members.iter().map(|member| {
+            // By id and by URL a list may name one node twice: the first counts.
+            let mut led = HashSet::new();
             let links = member.listed.iter().enumerate().flat_map(|(index, listed)| {
                 let places = by_id(listed).map_or_else(|| urls[&listed.key].clone(), |place| vec![place]);
                 places.into_iter().map(move |place| (index, place))
             });
-            links.collect()
+            links.filter(|(_, place)| led.insert(*place)).collect()
         });
         let links: Vec<_> = links.collect();
         for (member, links) in self.members.iter_mut().zip(links) {
@@ -182,6 +184,8 @@ struct Member {
     heard: Timestamp,
     /// When its probe stood still, as it told last, by its clock; none before it told anything.
     gaps: Option<Vec<Gap>>,
+    /// When gaps of it were noted: the last few.
+    noted: Vec<Timestamp>,
     /// For each edge, its place in `listed`, and the node that it leads to.
     links: Vec<(usize, usize)>,
 }
@@ -189,8 +193,8 @@ struct Member {
 impl Member {
     fn new(entry: Entry, poller: u64) -> Self {
         let (observation, response, listed, found) = (Observation::default(), None, Vec::new(), Vec::new());
-        let (verdict, heard, gaps, links) = (Verdict::default(), star_wire::now(), None, Vec::new());
-        Self { entry, poller, observation, verdict, response, listed, found, known: false, heard, gaps, links }
+        let (verdict, heard, gaps, noted, links) = (Verdict::default(), star_wire::now(), None, Vec::new(), Vec::new());
+        Self { entry, poller, observation, verdict, response, listed, found, known: false, heard, gaps, noted, links }
     }
 
     /// Takes a report. Says what it changed, and when the probe stood still.
@@ -264,13 +268,20 @@ impl Member {
     /// Which of the gaps that the probe tells are new, and when they were by our clock.
     fn note(&mut self, told: Vec<Gap>, now: Timestamp) -> Vec<Gap> {
         let Some(known) = self.gaps.replace(told.clone()) else { return Vec::new() };
+        self.noted.retain(|at| now.duration_since(*at).unsigned_abs() < NOTED_WITHIN);
         let new = told.into_iter().filter(|gap| !known.contains(gap));
         // A gap is told as soon as it is over: if it seems to have ended at another time, the probe's clock is another.
-        let ours = new.map(|gap| match gap.until + SOON < self.heard || gap.until > now {
-            false => gap,
-            true => Gap { from: now - gap.until.duration_since(gap.from), until: now },
+        let ours = new.take(MAX_NOTED.saturating_sub(self.noted.len())).map(|gap| {
+            let late = Duration::try_from(self.heard.duration_since(gap.until)).is_ok_and(|late| late > SOON);
+            if !late && gap.until <= now {
+                return gap;
+            }
+            let length = gap.until.duration_since(gap.from);
+            Gap { from: now.checked_sub(length).unwrap_or(Timestamp::MIN), until: now }
         });
-        ours.collect()
+        let ours: Vec<_> = ours.collect();
+        self.noted.extend(ours.iter().map(|_| now));
+        ours
     }
 
     fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>, was_known: bool, now: Timestamp) -> Change {
@@ -307,6 +318,10 @@ impl Member {
 
 /// Within this time of its end a gap is told: a probe that goes on may answer before it knows that it stood still.
 const SOON: Duration = Duration::from_secs(2);
+
+/// So many gaps of one probe are noted within [`NOTED_WITHIN`]: each is news to everybody.
+const MAX_NOTED: usize = 8;
+const NOTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// How much of a URL is quoted in a sentence about it.
 const MAX_QUOTE: usize = 80;

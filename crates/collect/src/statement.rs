@@ -1,9 +1,10 @@
 //! What a peer's status says, as far as it can be used: a bad field or target costs itself alone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use star_daemon::target::MAX_URL;
 use star_daemon::text::{MAX_MESSAGE, is_invisible, plain};
@@ -18,11 +19,17 @@ use crate::resource::MAX_ID;
 /// As many as a probe takes.
 const MAX_TARGETS: usize = 10_000;
 
-/// A target has a dozen fields. More are not looked through for the one that is bad.
-const MAX_FIELDS: usize = 32;
-
 /// The last few, as a probe tells them.
 const MAX_GAPS: usize = 8;
+
+/// A probe that stood still for an hour is told by its silence.
+const MAX_GAP_MS: i128 = 3_600_000;
+
+/// A gap of yesterday is nobody's news. That a probe tells it still is no flaw.
+const MAX_GAP_AGE_MS: i128 = 24 * 3_600_000;
+
+/// How far a probe's clock may be ahead for its gaps to count.
+const MAX_CLOCK_AHEAD_MS: i128 = 60_000;
 
 /// Nobody waits for a day.
 const MAX_LATENCY_MS: f64 = 86_400_000.0;
@@ -90,18 +97,28 @@ pub(crate) fn read(
     for target in told.into_iter().take(MAX_TARGETS) {
         let Some((url, id, observation)) = usable(Arc::unwrap_or_clone(target), now, &mut flaws) else { continue };
         let listed = find(url, id);
-        match seen.insert(Arc::as_ptr(&listed)) {
+        match seen.insert((Arc::clone(&listed.key), listed.id.clone())) {
             true => targets.push((listed, observation)),
             false => twice = twice.or(Some(listed)),
         }
     }
     let skip = gaps.len().saturating_sub(MAX_GAPS);
     let gaps = gaps.into_iter().skip(skip).filter(|gap| {
-        let sound = gap.from <= gap.until;
-        if !sound {
-            flaws.note(|| "a gap that ends before it begins".to_owned());
-        }
-        sound
+        let length = gap.until.duration_since(gap.from).as_millis();
+        let age = now.duration_since(gap.until).as_millis();
+        let wrong = if age > MAX_GAP_AGE_MS {
+            return false;
+        } else if age < -MAX_CLOCK_AHEAD_MS {
+            "a gap that is to come"
+        } else if length < 0 {
+            "a gap that ends before it begins"
+        } else if length > MAX_GAP_MS {
+            "a gap of more than an hour"
+        } else {
+            return true;
+        };
+        flaws.note(|| wrong.to_owned());
+        false
     });
     let gaps = gaps.collect();
     Ok(Statement { targets, gaps, flaws, twice })
@@ -147,45 +164,67 @@ fn parse(body: &[u8], flaws: &mut Flaws) -> Result<Status, serde_json::Error> {
     Ok(Status { targets, gaps: gaps.collect() })
 }
 
-/// A target without the fields that its type does not take.
+/// A target without the fields that its type does not take: each is read once.
 fn mend(raw: &RawValue, flaws: &mut Flaws) -> Option<Target> {
+    #[derive(Deserialize)]
+    struct Fields<'a> {
+        reachable: bool,
+        url: String,
+        #[serde(borrow, default)]
+        id: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        state: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        since: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        status_code: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        reason: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        message: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        latency_ms: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        address: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        checked_at: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        kept: Option<&'a RawValue>,
+    }
+    /// The field, unless it is none; `key` is then added to `bad`.
+    fn field<T: DeserializeOwned>(raw: Option<&RawValue>, key: &'static str, bad: &mut Vec<&'static str>) -> Option<T> {
+        let field = serde_json::from_str(raw?.get());
+        field.unwrap_or_else(|_| {
+            bad.push(key);
+            None
+        })
+    }
     if let Ok(target) = serde_json::from_str(raw.get()) {
         return Some(target);
     }
-    let read = |fields: &BTreeMap<&str, &RawValue>| {
-        let text = serde_json::to_string(fields).ok()?;
-        serde_json::from_str::<Target>(&text).ok()
-    };
-    let target = || {
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
-        if fields.len() > MAX_FIELDS {
-            return None;
-        }
-        let fields = || fields.iter().map(|(key, value)| (key.as_str(), *value));
-        let needed = |(key, _): &(&str, &RawValue)| matches!(*key, "url" | "reachable");
-        let mut good: BTreeMap<_, _> = fields().filter(needed).collect();
-        let mut target = read(&good)?;
-        let mut bad = Vec::new();
-        for (key, value) in fields().filter(|field| !needed(field)) {
-            good.insert(key, value);
-            match read(&good) {
-                Some(with) => target = with,
-                None => {
-                    good.remove(key);
-                    bad.push(plain(key, MAX_QUOTE));
-                }
-            }
-        }
-        Some((target, bad))
-    };
-    let Some((target, bad)) = target() else {
+    let Ok(fields) = serde_json::from_str::<Fields<'_>>(raw.get()) else {
         flaws.note(|| format!("a target: {}", plain(raw.get(), MAX_QUOTE)));
         return None;
     };
+    let mut bad = Vec::new();
+    let Fields { reachable, url, .. } = fields;
+    let told = if reachable { State::Reachable } else { State::Unreachable };
+    let id = field(fields.id, "id", &mut bad);
+    let observation = Observation {
+        state: field(fields.state, "state", &mut bad).unwrap_or(told),
+        since: field(fields.since, "since", &mut bad),
+        status_code: field(fields.status_code, "status_code", &mut bad),
+        reason: field(fields.reason, "reason", &mut bad),
+        message: field::<String>(fields.message, "message", &mut bad).map(Arc::from),
+        latency_ms: field(fields.latency_ms, "latency_ms", &mut bad),
+        address: field(fields.address, "address", &mut bad),
+        checked_at: field(fields.checked_at, "checked_at", &mut bad),
+        kept: field(fields.kept, "kept", &mut bad),
+    };
     for key in bad {
-        flaws.note(|| format!("`{key}` of {}", plain(&target.url, MAX_QUOTE)));
+        flaws.note(|| format!("`{key}` of {}", plain(&url, MAX_QUOTE)));
     }
-    Some(target)
+    Some(Target { reachable, url, id, observation })
 }
 
 /// What can be shown of a target: its URL, its id, and what was found.
@@ -343,13 +382,40 @@ mod tests {
     #[test]
     fn bad_gaps_cost_themselves_alone() {
         let body = |gaps: Value| json!({"status": {"targets": [], "gaps": gaps}}).to_string();
-        let gap = |from: u32, until: u32| json!({"from": format!("2026-11-22T12:00:{from:02}Z"), "until": format!("2026-11-22T12:00:{until:02}Z")});
-        let good = statement(&body(json!([gap(1, 2), gap(4, 3), {"from": 1}, gap(5, 6)])));
+        let now = Timestamp::now();
+        let at = |seconds: i64| Timestamp::from_second(now.as_second() + seconds).unwrap();
+        let gap = |from: i64, until: i64| json!({"from": at(from), "until": at(until)});
+        let good = statement(&body(json!([gap(-9, -8), gap(-6, -7), {"from": 1}, gap(-5, -4)])));
         assert_eq!(good.gaps.len(), 2);
         assert!(good.flaws.sentence().is_some());
         assert!(statement(&body(json!("never"))).flaws.sentence().is_some());
-        let many: Vec<_> = (0..20).map(|second| gap(second, second)).collect();
+        let many: Vec<_> = (0..20).map(|second| gap(second - 60, second - 60)).collect();
         assert_eq!(statement(&body(json!(many))).gaps.len(), MAX_GAPS);
+        let ends = json!({"from": Timestamp::MIN, "until": Timestamp::MAX});
+        for wrong in [gap(-3700, -10), gap(90, 100), ends, json!({"from": Timestamp::MAX, "until": Timestamp::MIN})] {
+            let read = statement(&body(json!([wrong, gap(-2, -1)])));
+            assert_eq!(read.gaps.len(), 1, "{wrong}");
+        }
+        // A probe tells its last gaps for as long as it runs.
+        let old = statement(&body(json!([gap(-100_000, -99_999)])));
+        assert_eq!((old.gaps.len(), old.flaws.sentence()), (0, None));
+    }
+
+    #[test]
+    fn fields_without_number_are_passed_over() {
+        let mut fields: serde_json::Map<_, _> = (0..1000).map(|number| (format!("x{number}"), json!(number))).collect();
+        fields.insert("since".to_owned(), json!(5));
+        let (statement, urls) = beside_good_ones(&Value::Object(fields));
+        assert_eq!((urls.len(), statement.flaws.sentence().unwrap().contains("`since` of")), (3, true));
+    }
+
+    #[test]
+    fn one_target_in_two_spellings_is_one() {
+        let target = |url: &str, reachable: bool| json!({"reachable": reachable, "url": url});
+        let targets = json!([target("http://a/", true), target("HTTP://A:80", false), target("a", false)]);
+        let statement = statement(&json!({"status": {"targets": targets}}).to_string());
+        let states: Vec<_> = statement.targets.iter().map(|(_, found)| found.state).collect();
+        assert_eq!((states, statement.twice.unwrap().url.as_str()), (vec![State::Reachable], "HTTP://A:80"));
     }
 
     #[test]

@@ -159,7 +159,8 @@ async fn a_probes_gap_reaches_stream_and_history_in_our_time() {
     events.next().await.unwrap();
     let mut told = vec![old];
     // A clock that is right, one that is ahead, and one that was set back.
-    for clock in [star_wire::now(), star_wire::now() + hour, star_wire::now() - hour * 2] {
+    let ahead = Duration::from_secs(40);
+    for clock in [star_wire::now(), star_wire::now() + ahead, star_wire::now() - hour * 2] {
         let before = star_wire::now();
         told.push(gap(clock));
         peer.tell(&json!({"targets": [], "gaps": told}));

@@ -254,3 +254,34 @@ fn what_a_stream_tells_rebuilds_every_state() {
     }
     assert!(patches > 1000, "{patches}");
 }
+
+#[test]
+fn no_gap_that_a_probe_tells_ends_the_collector_and_few_are_noted_at_once() {
+    let mut roster = roster(&TWO);
+    let mut tell = |gaps: Vec<Gap>| {
+        let mut report = status(1, Vec::new());
+        let Content::Fetched { status: Ok(told), .. } = &mut report.content else { panic!("no status") };
+        told.gaps = gaps;
+        take(&mut roster, report);
+        roster.take_notes()
+    };
+    let (least, most) = (Timestamp::MIN, Timestamp::MAX);
+    assert_eq!(tell(Vec::new()), []);
+    let gap = |from, until| Gap { from, until };
+    let noted = tell(vec![gap(least, most), gap(most, most), gap(least, least), gap(most, least)]);
+    assert_eq!(noted.len(), 4);
+    let now = star_wire::now();
+    for number in 1..=20 {
+        let moment = Timestamp::from_second(now.as_second() - number).unwrap();
+        let noted = tell(vec![gap(moment, moment)]);
+        assert_eq!(noted.len(), usize::from(number <= 4), "{number}");
+    }
+}
+
+#[test]
+fn a_node_that_is_listed_by_id_and_by_url_has_one_edge() {
+    let mut roster = roster(&TWO);
+    let by_id = Target { id: Some("B".to_owned()), ..old("http://elsewhere/", true) };
+    take(&mut roster, status(1, vec![by_id, old("http://b/status", false), old("http://c/", true)]));
+    assert_eq!(edges(&roster), ["A>B:reachable", "A>http://c/:reachable"]);
+}
