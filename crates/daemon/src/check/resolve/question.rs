@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_resolver::proto::op::{DEFAULT_MAX_PAYLOAD_LEN, Edns, Message, MessageType, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
@@ -36,11 +35,7 @@ pub(in crate::check) enum Refusal {
 impl Refusal {
     /// Whether this machine could not even ask: it is out of files, memory or ports.
     pub(super) fn is_local(&self) -> bool {
-        let Self::Io(error) = self else { return false };
-        matches!(
-            Errno::from_io_error(error),
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRINUSE | Errno::ADDRNOTAVAIL)
-        )
+        matches!(self, Self::Io(error) if connect::is_local(error))
     }
 }
 
