@@ -176,7 +176,7 @@ mod tests {
             ("a", "http://a/\n2026-11-28T00:00:00Z  INFO resource removed id=B", "it has control or invisible"),
             ("a", "\nhttp://a/", "it has control or invisible"),
             ("a", "http://a/\u{1b}[2J", "control or invisible"),
-            ("a", "http://a/\u{202e}gpj", "`http://a/\\u{202e}gpj` has"),
+            ("a", "http://a/\u{202e}gpj", "it has control or invisible"),
             ("a", &format!("http://a/{}", "x".repeat(2048)), "2057 bytes long; give at most 2048"),
         ] {
             let error = entry(id, url).unwrap_err().to_string();

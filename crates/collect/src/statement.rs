@@ -189,6 +189,8 @@ fn mend(raw: &RawValue, flaws: &mut Flaws) -> Option<Target> {
         #[serde(borrow, default)]
         checked_at: Option<&'a RawValue>,
         #[serde(borrow, default)]
+        certificate_expires: Option<&'a RawValue>,
+        #[serde(borrow, default)]
         kept: Option<&'a RawValue>,
     }
     /// The field, unless it is none; `key` is then added to `bad`.
@@ -219,6 +221,7 @@ fn mend(raw: &RawValue, flaws: &mut Flaws) -> Option<Target> {
         latency_ms: field(fields.latency_ms, "latency_ms", &mut bad),
         address: field(fields.address, "address", &mut bad),
         checked_at: field(fields.checked_at, "checked_at", &mut bad),
+        certificate_expires: field(fields.certificate_expires, "certificate_expires", &mut bad),
         kept: field(fields.kept, "kept", &mut bad),
     };
     for key in bad {

@@ -35,13 +35,13 @@ pub enum Reason {
     DnsTimeout,
     /// No answer to any connection attempt: what a policy that drops looks like, and a dead address too.
     ConnectTimeout,
-    /// The host answered that nobody listens there.
+    /// An RST came, or ICMP's "port unreachable": nobody listens there, or a policy rejects in the host's name.
     ConnectionRefused,
     /// The connection was closed before a whole response head had come.
     ConnectionReset,
-    /// The network answered that it cannot reach the host.
+    /// Somebody on the way reports that the host cannot be reached: a route is gone, or a policy rejects.
     HostUnreachable,
-    /// This machine has no route to the address.
+    /// No way to the address is known here, or somebody on the way says so: no route, or a policy rejects, here or there.
     NetworkUnreachable,
     /// No echo over UDP, which cannot tell a drop from nobody there.
     NoAnswer,

@@ -241,8 +241,21 @@ impl Race {
                 format!("{who} refuses {what}: nobody listens there, or a policy rejects")
             }
             Reason::ConnectionReset => format!("{who} reset the connection before it was established"),
-            Reason::HostUnreachable => format!("the network reports that it cannot reach {who}"),
-            Reason::NetworkUnreachable => format!("there is no route from here to {who}"),
+            Reason::HostUnreachable => {
+                format!(
+                    "somebody on the way reports that {who} cannot be reached: a route is gone, or a policy rejects"
+                )
+            }
+            Reason::NetworkUnreachable => match error {
+                Some(error) if Errno::from_io_error(error) == Some(Errno::PERM) => {
+                    format!("this machine may not send to {who} ({error}): a firewall or policy here forbids it")
+                }
+                _ => {
+                    format!(
+                        "no way to {who} is known here, or somebody on the way says so: no route, or a policy rejects"
+                    )
+                }
+            },
             Reason::ConnectTimeout => {
                 let attempts = match attempts {
                     1 => "the connection attempt was".to_owned(),
@@ -301,17 +314,82 @@ fn reason_of(error: &io::Error) -> Reason {
         io::ErrorKind::HostUnreachable => Reason::HostUnreachable,
         io::ErrorKind::NetworkUnreachable => Reason::NetworkUnreachable,
         io::ErrorKind::TimedOut => Reason::ConnectTimeout,
-        // A kernel without that family.
-        _ if Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT) => Reason::NetworkUnreachable,
-        _ => Reason::LocalError,
+        _ if is_local(error) => Reason::LocalError,
+        _ => match Errno::from_io_error(error) {
+            // What Linux makes of ICMP's "host unknown", "host isolated", "protocol unreachable", "source route failed" and
+            // "parameter problem" (net/ipv4/icmp.c, net/ipv6/icmp.c). The third is one that firewalls reject with.
+            Some(Errno::HOSTDOWN | Errno::NONET | Errno::NOPROTOOPT | Errno::OPNOTSUPP | Errno::PROTO) => {
+                Reason::HostUnreachable
+            }
+            // EACCES: a `prohibit` route, or ICMPv6 "administratively prohibited". EINVAL: a `blackhole` route. EPERM: a
+            // firewall here. EAFNOSUPPORT: a kernel without that family. Whatever else: this connection may not be made.
+            _ => Reason::NetworkUnreachable,
+        },
     }
 }
 
-fn is_local(error: &io::Error) -> bool {
-    reason_of(error) == Reason::LocalError
+/// Whether this machine could not even try: it is out of files, memory or ports.
+pub(super) fn is_local(error: &io::Error) -> bool {
+    is_exhausted(error)
+        || matches!(Errno::from_io_error(error), Some(Errno::ADDRINUSE | Errno::ADDRNOTAVAIL | Errno::AGAIN))
 }
 
-/// Whether this machine is out of what every connection needs.
+/// Whether this machine is out of what every connection needs (ENOSPC: of places in epoll).
 fn is_exhausted(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::NOSPC)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_this_machine_is_out_of_is_an_error_of_its_own() {
+        for (errno, reason) in [
+            (Errno::CONNREFUSED, Reason::ConnectionRefused),
+            (Errno::CONNRESET, Reason::ConnectionReset),
+            (Errno::HOSTUNREACH, Reason::HostUnreachable),
+            (Errno::HOSTDOWN, Reason::HostUnreachable),
+            (Errno::NONET, Reason::HostUnreachable),
+            (Errno::NOPROTOOPT, Reason::HostUnreachable),
+            (Errno::OPNOTSUPP, Reason::HostUnreachable),
+            (Errno::PROTO, Reason::HostUnreachable),
+            (Errno::NETUNREACH, Reason::NetworkUnreachable),
+            (Errno::ACCESS, Reason::NetworkUnreachable),
+            (Errno::INVAL, Reason::NetworkUnreachable),
+            (Errno::PERM, Reason::NetworkUnreachable),
+            (Errno::AFNOSUPPORT, Reason::NetworkUnreachable),
+            (Errno::MSGSIZE, Reason::NetworkUnreachable),
+            (Errno::TIMEDOUT, Reason::ConnectTimeout),
+            (Errno::MFILE, Reason::LocalError),
+            (Errno::NFILE, Reason::LocalError),
+            (Errno::NOMEM, Reason::LocalError),
+            (Errno::NOBUFS, Reason::LocalError),
+            (Errno::ADDRNOTAVAIL, Reason::LocalError),
+            (Errno::AGAIN, Reason::LocalError),
+        ] {
+            assert_eq!(reason_of(&errno.into()), reason, "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn the_sentence_of_a_rejection_tells_that_a_policy_may_reject() {
+        let told = |errno: Errno| {
+            let error = io::Error::from(errno);
+            let race = Race::new(Guard::Open, 80, Over::Tcp);
+            race.sentence(reason_of(&error), "10.0.0.1:80", 1, Some(&error), Millis(Duration::ZERO))
+        };
+        for errno in [Errno::CONNREFUSED, Errno::HOSTUNREACH, Errno::NOPROTOOPT, Errno::NETUNREACH, Errno::INVAL] {
+            assert!(told(errno).ends_with("or a policy rejects"), "{}", told(errno));
+        }
+        let sentence = told(Errno::PERM);
+        assert!(
+            sentence.starts_with("this machine may not send to 10.0.0.1:80 (Operation not permitted"),
+            "{sentence}"
+        );
+        assert!(sentence.ends_with("a firewall or policy here forbids it"), "{sentence}");
+    }
 }

@@ -5,12 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::{DEFAULT_MAX_PAYLOAD_LEN, Edns, Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
-use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
 
 use crate::check::connect;
+
+/// How many records of an answer are looked at. By TCP a server can send thousands, each compared at each step of a chain.
+const MAX_RECORDS: usize = 256;
+
+/// How many steps a chain of other words for a name may have.
+const MAX_ALIASES: usize = 16;
 
 /// What a server says of a name.
 pub(super) enum Answer {
@@ -36,11 +41,7 @@ pub(in crate::check) enum Refusal {
 impl Refusal {
     /// Whether this machine could not even ask: it is out of files, memory or ports.
     pub(super) fn is_local(&self) -> bool {
-        let Self::Io(error) = self else { return false };
-        matches!(
-            Errno::from_io_error(error),
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRINUSE | Errno::ADDRNOTAVAIL)
-        )
+        matches!(self, Self::Io(error) if connect::is_local(error))
     }
 }
 
@@ -144,19 +145,18 @@ impl Question {
 
     /// The addresses of the name that was asked for, or of the one that it is another word for.
     fn addresses(&self, reply: &Message) -> Vec<IpAddr> {
+        let records = &reply.answers[..reply.answers.len().min(MAX_RECORDS)];
         let mut owner = &self.name;
-        // As many steps as there are records: a chain may lead in a circle.
-        for _ in 0..=reply.answers.len() {
-            let mut owned = reply.answers.iter().filter(|record| record.name.eq_ignore_root(owner));
-            let alias = owned.clone().find_map(|record| match &record.data {
-                RData::CNAME(alias) => Some(&alias.0),
-                _ => None,
-            });
-            let addresses: Vec<_> = owned
-                .by_ref()
-                .filter(|record| record.record_type() == self.kind)
-                .filter_map(|record| record.data.ip_addr())
-                .collect();
+        // Bounded: a chain may lead in a circle.
+        for _ in 0..=MAX_ALIASES {
+            let (mut alias, mut addresses) = (None, Vec::new());
+            for record in records.iter().filter(|record| record.name.eq_ignore_root(owner)) {
+                match &record.data {
+                    RData::CNAME(target) => alias = alias.or(Some(&target.0)),
+                    data if record.record_type() == self.kind => addresses.extend(data.ip_addr()),
+                    _ => {}
+                }
+            }
             match alias {
                 Some(alias) if addresses.is_empty() => owner = alias,
                 _ => return addresses,
@@ -173,4 +173,47 @@ pub(in crate::check) fn is_reply(reply: &[u8]) -> bool {
     let Some(query) = reply.queries.first() else { return false };
     let question = Question::new(query.name.clone(), query.query_type, false, false);
     question.is_answered_by(&reply, reply.id) && question.read(&reply).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::OpCode;
+    use hickory_proto::rr::Record;
+    use hickory_proto::rr::rdata::{A, CNAME};
+
+    use super::*;
+
+    fn name(number: usize) -> Name {
+        format!("n{number}.test.").parse().unwrap()
+    }
+
+    fn alias(from: usize, to: usize) -> Record {
+        Record::from_rdata(name(from), 0, RData::CNAME(CNAME(name(to))))
+    }
+
+    fn address(of: usize) -> Record {
+        Record::from_rdata(name(of), 0, RData::A(A([10, 0, 0, 1].into())))
+    }
+
+    /// How many addresses are found for `n0.test` among `records`.
+    fn found(records: impl IntoIterator<Item = Record>) -> usize {
+        let mut reply = Message::new(0, MessageType::Response, OpCode::Query);
+        reply.answers.extend(records);
+        Question::new(name(0), RecordType::A, false, false).addresses(&reply).len()
+    }
+
+    #[test]
+    fn a_chain_of_aliases_is_followed_in_any_order_to_a_bound() {
+        let chain = |steps: usize| (0..steps).map(|step| alias(step, step + 1)).chain([address(steps)]);
+        assert_eq!(found(chain(MAX_ALIASES)), 1);
+        assert_eq!(found(chain(MAX_ALIASES).collect::<Vec<_>>().into_iter().rev()), 1);
+        assert_eq!(found(chain(MAX_ALIASES + 1)), 0);
+        assert_eq!(found([alias(0, 1), alias(1, 0)]), 0);
+    }
+
+    #[test]
+    fn of_thousands_of_records_only_the_first_are_looked_at() {
+        assert_eq!(found((0..5_000).map(|_| address(0))), MAX_RECORDS);
+        assert_eq!(found((0..5_000).map(|_| alias(0, 0)).chain([address(0)])), 0);
+    }
 }

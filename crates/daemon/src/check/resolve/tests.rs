@@ -343,28 +343,54 @@ fn out_of_files_while_reading() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// Runs the test of this name in a network and with mounts of its own, after `script`, whose `$0` is `argument`; not where
+/// no namespaces can be made.
+fn in_namespaces(script: &str, argument: &str, test: &str) {
+    let script = format!("{{ {script}; }} || exit 99; exec \"$@\"");
+    let run = |unshare: &[&str]| apart(&[unshare, &["sh", "-c", &script, argument]].concat(), test);
+    let mut output = run(&["unshare", "--net", "--mount"]);
+    if !matches!(output.status.code(), Some(0 | 101)) {
+        output = run(&["unshare", "--user", "--map-root-user", "--net", "--mount"]);
+    }
+    if !matches!(output.status.code(), Some(0 | 101)) {
+        eprintln!("SKIPPED: no namespaces here: {}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    passes(&output);
+}
+
+#[test]
+fn a_route_that_rejects_is_no_error_of_this_machine() {
+    let script = "ip link set lo up && ip address add 10.9.0.1/32 dev lo && ip route add prohibit 10.9.1.0/24 \
+                  && ip route add blackhole 10.9.2.0/24 && ip route add unreachable 10.9.3.0/24";
+    in_namespaces(script, "", "rejecting_routes");
+}
+
+#[tokio::test]
+#[ignore = "for a network of its own; run by another test"]
+async fn rejecting_routes() {
+    for (address, expected) in [
+        ("10.9.1.1", Reason::NetworkUnreachable),
+        ("10.9.2.1", Reason::NetworkUnreachable),
+        ("10.9.3.1", Reason::HostUnreachable),
+        ("10.9.4.1", Reason::NetworkUnreachable),
+    ] {
+        let (reason, message) = why(check(Resolver::from_servers(&[], &[], 1), address, 80).await);
+        assert_eq!(reason, expected, "{message}");
+        assert!(message.contains(address) && message.ends_with("or a policy rejects"), "{message}");
+    }
+}
+
 #[test]
 fn where_glibc_finds_a_name_so_do_we() {
     let folder = folder("glibc");
     for file in ["hosts", "resolv.conf", "nsswitch.conf"] {
         fs::write(folder.join(file), "").unwrap();
     }
-    let within = "mount --make-rprivate / && for f in hosts resolv.conf nsswitch.conf; do mount --bind $0/$f /etc/$f || exit 99; done \
-                  && ip link set lo up || exit 99; exec \"$@\"";
-    let run = |unshare: &[&str]| {
-        let wrapper = [unshare, &["sh", "-c", within, folder.to_str().unwrap()]].concat();
-        apart(&wrapper, "beside_glibc")
-    };
-    let mut output = run(&["unshare", "--net", "--mount"]);
-    if !matches!(output.status.code(), Some(0 | 101)) {
-        output = run(&["unshare", "--user", "--map-root-user", "--net", "--mount"]);
-    }
+    let script = "mount --make-rprivate / && for f in hosts resolv.conf nsswitch.conf; do mount --bind $0/$f /etc/$f || exit 99; done \
+                  && ip link set lo up";
+    in_namespaces(script, folder.to_str().unwrap(), "beside_glibc");
     fs::remove_dir_all(folder).unwrap();
-    if !matches!(output.status.code(), Some(0 | 101)) {
-        eprintln!("SKIPPED: no namespaces here: {}", String::from_utf8_lossy(&output.stderr));
-        return;
-    }
-    passes(&output);
 }
 
 /// The first server's names.
