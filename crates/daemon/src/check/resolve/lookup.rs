@@ -21,7 +21,8 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// of deadline leaves time for three servers. glibc would wait for five seconds.
 const HEAD_START: Duration = Duration::from_millis(200);
 
-/// How long the other kind of address is waited for when the answer to one is that the name does not exist, or a failure.
+/// How long the other kind of address is waited for when the answer to one is that the name does not exist, or a failure,
+/// before the next name is asked for, too.
 const OTHER_KIND_AFTER: Duration = Duration::from_millis(100);
 
 /// A look-up that is under way. It keeps no answer.
@@ -54,12 +55,98 @@ impl Addresses<'_> {
     }
 }
 
+/// What one question came to; no answer if the servers fail.
+struct Reply {
+    kind: RecordType,
+    again: bool,
+    answer: Option<Answer>,
+}
+
+/// A name that may be meant, and the questions about it that are open.
+struct Candidate<'a> {
+    lookup: &'a Lookup,
+    name: Name,
+    asking: FuturesUnordered<BoxFuture<'a, Reply>>,
+    /// How many kinds were asked for and had no reply, nor a failure.
+    silent: usize,
+    /// The next name waits for it.
+    leads: bool,
+}
+
 enum Outcome<'a> {
     Found(Addresses<'a>),
-    /// All that could be asked say that there is none.
-    None,
-    /// Somebody failed to say.
-    Undecided,
+    /// The answers for all kinds are that there is none. With it, whether the next name waited for that.
+    None(bool),
+    /// Somebody fails, or is silent. The next name's turn, while this one is asked for on.
+    Open(Candidate<'a>),
+}
+
+impl<'a> Candidate<'a> {
+    fn new(lookup: &'a Lookup, name: Name) -> Self {
+        let kinds = if lookup.rules.conf.no_aaaa { &[RecordType::A][..] } else { &[RecordType::A, RecordType::AAAA] };
+        let candidate = Self { lookup, name, asking: FuturesUnordered::new(), silent: kinds.len(), leads: true };
+        for kind in kinds {
+            candidate.ask(*kind, false);
+        }
+        candidate
+    }
+
+    /// Asks for a kind of address; `again`: after a failure, in a moment.
+    fn ask(&self, kind: RecordType, again: bool) {
+        let Self { lookup, name, .. } = self;
+        let (lookup, conf) = (*lookup, &lookup.rules.conf);
+        let question = Question::new(name.clone(), kind, conf.edns0, conf.use_vc);
+        let asking = async move {
+            if again {
+                sleep(ASK_AGAIN_AFTER).await;
+            }
+            Reply { kind, again, answer: lookup.ask(&question).await }
+        };
+        self.asking.push(asking.boxed());
+    }
+
+    /// Waits for what decides. The answer for one kind never ends the question for the other.
+    async fn outcome(mut self) -> Outcome<'a> {
+        let mut until = None;
+        loop {
+            let reply = match until {
+                None => self.asking.next().await,
+                Some(until) => match timeout_at(until, self.asking.next()).await {
+                    Ok(reply) => reply,
+                    Err(_) => return self.passes(),
+                },
+            };
+            let Some(Reply { kind, again, answer }) = reply else { return Outcome::None(self.leads) };
+            self.silent -= usize::from(!again);
+            match answer {
+                Some(Answer::Addresses(first)) => {
+                    let mut asking = self.asking;
+                    let other = async move {
+                        match asking.next().await.and_then(|reply| reply.answer) {
+                            Some(Answer::Addresses(addresses)) => addresses,
+                            _ => Vec::new(),
+                        }
+                    };
+                    return Outcome::Found(Addresses { first, later: Some(other.boxed()) });
+                }
+                Some(Answer::OfAnotherKind) => continue,
+                // It counts for all kinds (RFC 8020), but some servers mean only the one.
+                Some(Answer::NoSuchName) => {}
+                // Who fails now may answer in a moment: the deadline decides.
+                None => self.ask(kind, true),
+            }
+            if self.leads && !self.asking.is_empty() {
+                if self.silent == 0 {
+                    return self.passes();
+                }
+                until = Some(Instant::now() + OTHER_KIND_AFTER);
+            }
+        }
+    }
+
+    fn passes(self) -> Outcome<'a> {
+        Outcome::Open(Self { leads: false, ..self })
+    }
 }
 
 impl Lookup {
@@ -82,61 +169,24 @@ impl Lookup {
         if name.is_localhost() {
             return Ok(Addresses::only(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]));
         }
-        let mut candidates = self.rules.conf.candidates(name);
+        let mut names = self.rules.conf.candidates(name).into_iter();
+        let mut racing = FuturesUnordered::new();
         loop {
-            let mut undecided = Vec::new();
-            for name in candidates {
-                match self.candidate(&name).await {
-                    Outcome::Found(addresses) => return Ok(addresses),
-                    Outcome::None => {}
-                    Outcome::Undecided => undecided.push(name),
+            racing.extend(names.next().map(|name| Candidate::new(self, name).outcome()));
+            loop {
+                match racing.next().await {
+                    // Every name was asked for, and each kind of each had its answer.
+                    None => return Err(Problem::NoSuchName),
+                    Some(Outcome::Found(addresses)) => return Ok(addresses),
+                    Some(Outcome::None(leads)) if leads => break,
+                    Some(Outcome::None(_)) => {}
+                    Some(Outcome::Open(candidate)) => {
+                        racing.push(candidate.outcome());
+                        break;
+                    }
                 }
             }
-            if undecided.is_empty() {
-                return Err(Problem::NoSuchName);
-            }
-            // Who fails now may answer in a moment: the deadline decides.
-            sleep(ASK_AGAIN_AFTER).await;
-            candidates = undecided;
         }
-    }
-
-    /// Asks for both kinds of address side by side.
-    async fn candidate(&self, name: &Name) -> Outcome<'_> {
-        let kinds = if self.rules.conf.no_aaaa { &[RecordType::A][..] } else { &[RecordType::A, RecordType::AAAA] };
-        let question = |kind: &RecordType| {
-            let question = Question::new(name.clone(), *kind, self.rules.conf.edns0, self.rules.conf.use_vc);
-            async move { self.ask(&question).await }.boxed()
-        };
-        let mut asking: FuturesUnordered<_> = kinds.iter().map(question).collect();
-        let (mut failed, mut denied, mut until) = (false, false, None);
-        loop {
-            let answer = match until {
-                None => asking.next().await,
-                Some(until) => match timeout_at(until, asking.next()).await {
-                    Ok(answer) => answer,
-                    Err(_) => break,
-                },
-            };
-            match answer {
-                None => break,
-                Some(Some(Answer::Addresses(first))) => {
-                    let other = async move {
-                        match asking.next().await.flatten() {
-                            Some(Answer::Addresses(addresses)) => addresses,
-                            _ => Vec::new(),
-                        }
-                    };
-                    return Outcome::Found(Addresses { first, later: Some(other.boxed()) });
-                }
-                Some(Some(Answer::OfAnotherKind)) => continue,
-                // It counts for all kinds (RFC 8020), but some servers mean only the one.
-                Some(Some(Answer::NoSuchName)) => denied = true,
-                Some(None) => failed = true,
-            }
-            until = Some(Instant::now() + OTHER_KIND_AFTER);
-        }
-        if failed && !denied { Outcome::Undecided } else { Outcome::None }
     }
 
     /// Asks the servers in their order, each again and again; `None` when those that are not silent fail.
