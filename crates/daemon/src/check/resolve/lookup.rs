@@ -1,6 +1,6 @@
 //! One look-up of a name: every name that it may stand for, at every name server, until one has an address.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,10 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// of deadline leaves time for three servers. glibc would wait for five seconds.
 const HEAD_START: Duration = Duration::from_millis(200);
 
+/// In how many questions a server must have been silent for its head start before it gets none in this look-up: more than
+/// one name's two kinds, for a lost packet or a slow moment must not let the next server deny what the first one knows.
+const SILENCES: usize = 3;
+
 /// How long the other kind of address is waited for when the answer to one is that the name does not exist, or a failure,
 /// before the next name is asked for, too.
 const OTHER_KIND_AFTER: Duration = Duration::from_millis(100);
@@ -36,8 +40,8 @@ pub(in crate::check) struct Lookup {
 struct Progress {
     /// What is wrong so far.
     problem: Problem,
-    /// How many servers to ask at once: those that were silent, and the one after them.
-    servers: usize,
+    /// In how many questions each server was silent for its head start since it last said anything.
+    silences: Vec<usize>,
 }
 
 /// The addresses of a name.
@@ -151,7 +155,7 @@ impl<'a> Candidate<'a> {
 
 impl Lookup {
     pub(super) fn new(rules: Arc<Rules>, name: &Arc<str>) -> Self {
-        let progress = Progress { problem: Problem::Silence, servers: 1 };
+        let progress = Progress { problem: Problem::Silence, silences: vec![0; rules.conf.servers.len()] };
         Self { rules, name: Arc::clone(name), progress: Mutex::new(progress) }
     }
 
@@ -191,13 +195,15 @@ impl Lookup {
 
     /// Asks the servers in their order, each again and again; `None` when those that are not silent fail.
     ///
-    /// The next one is asked when those before it fail, or are silent for a while; they are asked on.
+    /// The next one is asked when those before it fail, or are silent for a while; they are asked on. Who is silent in one
+    /// question after the other is not waited for any more.
     async fn ask(&self, question: &Question) -> Option<Answer> {
         let servers = &*self.rules.conf.servers;
         let mut racing = FuturesUnordered::new();
         let attempt = |index: usize| async move { (index, question.ask(servers[index]).await) };
         let mut failed = vec![false; servers.len()];
-        let mut asked = self.progress().servers.min(servers.len());
+        let silent = self.progress().silences.iter().take_while(|silences| **silences >= SILENCES).count();
+        let mut asked = (silent + 1).min(servers.len());
         let mut next_at = Instant::now() + HEAD_START;
         loop {
             racing.extend((0..asked).filter(|index| !failed[*index]).map(attempt));
@@ -208,12 +214,11 @@ impl Lookup {
                     biased;
                     Some((index, reply)) = racing.next() => match reply {
                         Ok(answer) => {
-                            let mut progress = self.progress();
-                            progress.servers = progress.servers.max(index + 1);
+                            self.progress().silences[index] = 0;
                             return Some(answer);
                         }
                         Err(error) => {
-                            self.note(servers[index], error);
+                            self.note(index, error);
                             failed[index] = true;
                             if asked < servers.len() && failed[..asked].iter().all(|failed| *failed) {
                                 racing.push(attempt(asked));
@@ -231,6 +236,9 @@ impl Lookup {
                 continue;
             }
             if asked < servers.len() {
+                if !failed[asked - 1] {
+                    self.progress().silences[asked - 1] += 1;
+                }
                 (asked, next_at) = (asked + 1, Instant::now() + HEAD_START);
             } else if failed.contains(&true) {
                 return None;
@@ -238,8 +246,10 @@ impl Lookup {
         }
     }
 
-    fn note(&self, server: SocketAddr, error: Refusal) {
-        self.progress().problem = Problem::Failed { server, error };
+    fn note(&self, index: usize, error: Refusal) {
+        let mut progress = self.progress();
+        progress.silences[index] = 0;
+        progress.problem = Problem::Failed { server: self.rules.conf.servers[index], error };
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

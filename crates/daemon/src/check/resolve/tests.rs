@@ -301,6 +301,44 @@ async fn a_later_name_server_that_is_faster_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_name_server_that_missed_a_question_keeps_its_head_start_on_the_next() {
+    let port = web_server("127.0.0.1:0").await;
+    // Says nothing of the first name, as if its packets were lost, and is slow to tell of the second.
+    let zone: Zone = |name, kind| match name {
+        "n.test.a.test" => None,
+        _ => Some(if kind == RecordType::A { HOME } else { NONE }),
+    };
+    let servers = [slow_name_server(zone, |_| 60).await, name_server(|_, _| Some(NO_SUCH_NAME)).await];
+    let checked = check(Resolver::from_servers(&servers, &["a.test"], 5), "n.test", port).await;
+    assert!(checked.outcome.is_ok(), "{checked:?}");
+}
+
+#[tokio::test]
+async fn a_name_server_that_stays_silent_does_not_take_the_whole_search_list() {
+    let port = web_server("127.0.0.1:0").await;
+    let home: Zone = |name, kind| match name {
+        "n.test" => Some(if kind == RecordType::A { HOME } else { NONE }),
+        _ => Some(NO_SUCH_NAME),
+    };
+    let servers = [name_server(|_, _| None).await, name_server(home).await];
+    let search = ["a.test", "b.test", "c.test", "d.test", "e.test", "f.test"];
+    let checked = check(Resolver::from_servers(&servers, &search, 5), "n.test", port).await;
+    assert!(checked.outcome.is_ok(), "{checked:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_to_the_deadline_for_the_other_family() {
+    let server = name_server(|_, kind| (kind == RecordType::A).then_some(HOME)).await;
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let checker = Checker::new(Resolver::from_servers(&[server], &[], 1), Guard::Open);
+    let target = TargetUrl::parse(&format!("http://two.test:{port}/")).unwrap();
+    let ask = Ask::head(Duration::from_secs(60));
+    let checked =
+        timeout(Duration::from_secs(10), checker.check(&target, &ask)).await.expect("it waits for the deadline");
+    assert_eq!(why(checked).0, Reason::ConnectionRefused);
+}
+
+#[tokio::test]
 async fn an_answer_of_another_id_question_or_owner_is_no_answer() {
     let port = web_server("127.0.0.1:0").await;
     let owner: Zone = |_, kind| Some(if kind == RecordType::A { found(&["OTHER:127.0.0.1"]) } else { NONE });
