@@ -22,6 +22,10 @@ use super::{Failure, Guard, Millis, Phases};
 /// advises not to go. The kernel would repeat a lost SYN only after a second, which is our whole deadline.
 const SPREAD: Duration = Duration::from_millis(800);
 
+/// How long the name servers have for addresses of the other kind when all addresses that are known have refused. A lost
+/// packet is asked again within it.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// How many attempts may be silent: so many, and one for each address, up to so many.
 const ATTEMPTS: (usize, usize) = (4, 8);
 
@@ -124,7 +128,8 @@ impl Race {
                 return None;
             }
             let pace = sleep(SPREAD / self.most() as u32);
-            tokio::pin!(pace);
+            let grace = sleep(GRACE);
+            tokio::pin!(pace, grace);
             loop {
                 tokio::select! {
                     biased;
@@ -152,6 +157,7 @@ impl Race {
                             break;
                         }
                     }
+                    () = &mut grace, if self.is_refused() => return None,
                     () = &mut pace, if self.next(None).is_some() => break,
                 }
             }
@@ -180,6 +186,13 @@ impl Race {
 
     fn open(&self) -> impl Iterator<Item = (usize, &Tried)> {
         self.tried.iter().enumerate().filter(|(_, tried)| tried.error.is_none())
+    }
+
+    /// Whether no address is left, and one has answered for itself: the verdict would be the same without the others.
+    fn is_refused(&self) -> bool {
+        let answered =
+            |tried: &Tried| matches!(tried.reason(), Some(Reason::ConnectionRefused | Reason::ConnectionReset));
+        self.open().next().is_none() && self.tried.iter().any(answered)
     }
 
     /// Whom to try after `last`: an address that was tried least, of the other family if there is one.

@@ -75,6 +75,28 @@ async fn name_server_at(address: &str, zone: Zone) -> SocketAddr {
     address
 }
 
+/// Answers each question after as long as `delay` says of its kind.
+async fn slow_name_server(zone: Zone, delay: fn(RecordType) -> u64) -> SocketAddr {
+    let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut packet = [0; 4096];
+        loop {
+            let (length, from) = socket.recv_from(&mut packet).await.unwrap();
+            let packet = packet[..length].to_vec();
+            let socket = Arc::clone(&socket);
+            tokio::spawn(async move {
+                let kind = Message::from_vec(&packet).unwrap().queries[0].query_type;
+                tokio::time::sleep(Duration::from_millis(delay(kind))).await;
+                if let Some(reply) = answer(&packet, zone) {
+                    let _ = socket.send_to(&reply.to_vec().unwrap(), from).await;
+                }
+            });
+        }
+    });
+    address
+}
+
 async fn name_server(zone: Zone) -> SocketAddr {
     name_server_at("127.0.0.1:0", zone).await
 }
@@ -185,6 +207,55 @@ async fn one_family_that_fails_or_is_silent_does_not_spoil_the_other() {
 }
 
 #[tokio::test]
+async fn one_family_that_fails_or_is_denied_waits_for_the_other_to_the_deadline() {
+    let port = web_server("[::1]:0").await;
+    for zone in [(|_, kind| Some(if kind == RecordType::A { FAILURE } else { found(&["::1"]) })) as Zone, |_, kind| {
+        Some(if kind == RecordType::A { NO_SUCH_NAME } else { found(&["::1"]) })
+    }] {
+        let server = slow_name_server(zone, |kind| if kind == RecordType::A { 0 } else { 250 }).await;
+        for search in [&[][..], &["a.test", "b.test"]] {
+            let checked = check(Resolver::from_servers(&[server], search, 0), "six.test", port).await;
+            assert!(checked.outcome.is_ok(), "{checked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_when_both_families_are_denied_there_is_no_such_name() {
+    let zones: [(Zone, Reason, &str); 3] = [
+        (
+            |_, kind| Some(if kind == RecordType::A { FAILURE } else { NO_SUCH_NAME }),
+            Reason::DnsFailed,
+            "could not be resolved",
+        ),
+        (|_, kind| (kind == RecordType::A).then_some(NO_SUCH_NAME), Reason::DnsTimeout, "no name server answered"),
+        (|_, _| Some(NO_SUCH_NAME), Reason::DnsFailed, "no such name"),
+    ];
+    for (zone, expected, sentence) in zones {
+        let resolver = Resolver::from_servers(&[name_server(zone).await], &["a.test"], 1);
+        let (reason, message) = why(check(resolver, "n.test", 80).await);
+        assert!(reason == expected && message.contains(sentence), "{reason}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_family_that_failed_is_asked_again_while_the_other_is_denied() {
+    static FAILED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+    let port = web_server("127.0.0.1:0").await;
+    let server = name_server(|_, kind| {
+        let failed_before = kind == RecordType::A && FAILED.swap(true, std::sync::atomic::Ordering::Relaxed);
+        Some(match kind {
+            RecordType::A if failed_before => HOME,
+            RecordType::A => FAILURE,
+            _ => NO_SUCH_NAME,
+        })
+    })
+    .await;
+    let checked = check(Resolver::from_servers(&[server], &[], 1), "n.test", port).await;
+    assert!(checked.outcome.is_ok(), "{checked:?}");
+}
+
+#[tokio::test]
 async fn a_search_domain_that_fails_gives_way_to_the_next_name() {
     let port = web_server("127.0.0.1:0").await;
     let server = name_server(|name, kind| match name {
@@ -222,20 +293,49 @@ async fn the_first_name_server_that_answers_usably_is_believed() {
 #[tokio::test]
 async fn a_later_name_server_that_is_faster_is_not_believed() {
     let port = web_server("127.0.0.1:0").await;
-    let slow = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let first = slow.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut packet = [0; 4096];
-        loop {
-            let (length, from) = slow.recv_from(&mut packet).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(30)).await;
-            let zone: Zone = |_, kind| Some(if kind == RecordType::A { HOME } else { NONE });
-            slow.send_to(&answer(&packet[..length], zone).unwrap().to_vec().unwrap(), from).await.unwrap();
-        }
-    });
+    let home: Zone = |_, kind| Some(if kind == RecordType::A { HOME } else { NONE });
+    let first = slow_name_server(home, |_| 30).await;
     let servers = [first, name_server(|_, _| Some(NO_SUCH_NAME)).await];
     let checked = check(Resolver::from_servers(&servers, &[], 1), "name.test", port).await;
     assert!(checked.outcome.is_ok(), "{checked:?}");
+}
+
+#[tokio::test]
+async fn a_name_server_that_missed_a_question_keeps_its_head_start_on_the_next() {
+    let port = web_server("127.0.0.1:0").await;
+    // Says nothing of the first name, as if its packets were lost, and is slow to tell of the second.
+    let zone: Zone = |name, kind| match name {
+        "n.test.a.test" => None,
+        _ => Some(if kind == RecordType::A { HOME } else { NONE }),
+    };
+    let servers = [slow_name_server(zone, |_| 60).await, name_server(|_, _| Some(NO_SUCH_NAME)).await];
+    let checked = check(Resolver::from_servers(&servers, &["a.test"], 5), "n.test", port).await;
+    assert!(checked.outcome.is_ok(), "{checked:?}");
+}
+
+#[tokio::test]
+async fn a_name_server_that_stays_silent_does_not_take_the_whole_search_list() {
+    let port = web_server("127.0.0.1:0").await;
+    let home: Zone = |name, kind| match name {
+        "n.test" => Some(if kind == RecordType::A { HOME } else { NONE }),
+        _ => Some(NO_SUCH_NAME),
+    };
+    let servers = [name_server(|_, _| None).await, name_server(home).await];
+    let search = ["a.test", "b.test", "c.test", "d.test", "e.test", "f.test"];
+    let checked = check(Resolver::from_servers(&servers, &search, 5), "n.test", port).await;
+    assert!(checked.outcome.is_ok(), "{checked:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_to_the_deadline_for_the_other_family() {
+    let server = name_server(|_, kind| (kind == RecordType::A).then_some(HOME)).await;
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let checker = Checker::new(Resolver::from_servers(&[server], &[], 1), Guard::Open);
+    let target = TargetUrl::parse(&format!("http://two.test:{port}/")).unwrap();
+    let ask = Ask::head(Duration::from_secs(60));
+    let checked =
+        timeout(Duration::from_secs(10), checker.check(&target, &ask)).await.expect("it waits for the deadline");
+    assert_eq!(why(checked).0, Reason::ConnectionRefused);
 }
 
 #[tokio::test]
