@@ -190,8 +190,9 @@ impl Race {
 
     /// Whether no address is left, and one has answered for itself: the verdict would be the same without the others.
     fn is_refused(&self) -> bool {
-        let answered =
-            |tried: &Tried| matches!(tried.reason(), Some(Reason::ConnectionRefused | Reason::ConnectionReset));
+        let answered = |tried: &Tried| {
+            matches!(tried.reason(self.over), Some(Reason::ConnectionRefused | Reason::ConnectionReset))
+        };
         self.open().next().is_none() && self.tried.iter().any(answered)
     }
 
