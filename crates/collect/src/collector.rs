@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -97,7 +97,7 @@ pub(crate) struct Collector {
     running: HashMap<u64, AbortHandle>,
     started: u64,
     reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
-    directory: Arc<Mutex<Directory>>,
+    directory: Arc<Directory>,
     /// When this process stood still, as far as it is told.
     gaps: Vec<Gap>,
     wanted: Wanted,

@@ -1,6 +1,7 @@
 //! One poller for each resource: fetches its status, held by the peer until there is news where the peer can.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use star_daemon::target::{MAX_URL, TargetUrl};
 use star_daemon::text::plain;
 use star_wire::observation::Reason;
 use star_wire::response::Response;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
@@ -76,14 +78,28 @@ impl Listed {
     }
 }
 
+/// A target as a probe spells it: its URL and its id.
+type Spelling = (String, Option<String>);
+
 /// All targets that any probe lists, by URL and id, each once: most probes list the same. Also, parsing a thousand URLs
 /// costs more than all the rest, and a probe's list hardly ever changes.
-#[derive(Default)]
-pub(crate) struct Directory(HashMap<(String, Option<String>), Arc<Listed>>);
+pub(crate) struct Directory {
+    /// Shared by all pollers; locked for one look-up at a time.
+    listed: Mutex<HashMap<Spelling, Arc<Listed>>>,
+    /// How many more large bodies may be read at once.
+    large: Arc<Semaphore>,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self { listed: Mutex::default(), large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
+    }
+}
 
 impl Directory {
-    fn find(&mut self, url: String, id: Option<String>) -> Arc<Listed> {
-        let (all, name) = (&mut self.0, (url, id));
+    fn find(&self, url: String, id: Option<String>) -> Arc<Listed> {
+        let mut all = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = (url, id);
         if let Some(known) = all.get(&name) {
             return Arc::clone(known);
         }
@@ -97,6 +113,10 @@ impl Directory {
     }
 }
 
+/// A body of more bytes is read beside the workers that all pollers and requests share.
+const LARGE: usize = 100 * 1024;
+const LARGE_AT_ONCE: usize = 2;
+
 /// Polls one resource.
 pub(crate) struct Peer {
     poller: u64,
@@ -107,8 +127,9 @@ pub(crate) struct Peer {
     /// Names what is known of a peer that holds its answers.
     etag: Option<HeaderValue>,
     sampled: Instant,
-    /// Shared by all pollers; locked for as long as it takes to read one list.
-    directory: Arc<Mutex<Directory>>,
+    /// Stands for the list of targets that it told last.
+    list: Option<u64>,
+    directory: Arc<Directory>,
     /// How long a body may be now: what there is room for is shared by all.
     body_limit: Arc<AtomicUsize>,
     reminder: Reminder,
@@ -121,11 +142,23 @@ impl Peer {
         timeout: Duration,
         checker: Arc<Checker>,
         reports: Sender<Report>,
-        directory: Arc<Mutex<Directory>>,
+        directory: Arc<Directory>,
         body_limit: Arc<AtomicUsize>,
     ) -> Self {
-        let (sampled, reminder) = (Instant::now(), Reminder::default());
-        Self { poller, url, timeout, checker, reports, etag: None, sampled, directory, body_limit, reminder }
+        let (etag, sampled, list) = (None, Instant::now(), None);
+        Self {
+            poller,
+            url,
+            timeout,
+            checker,
+            reports,
+            etag,
+            sampled,
+            list,
+            directory,
+            body_limit,
+            reminder: Reminder::default(),
+        }
     }
 
     fn ask(&self) -> Ask {
@@ -139,31 +172,57 @@ impl Peer {
         Ask { timeout: self.timeout, wait, headers, body_limit: Some(self.body_limit.load(Ordering::Relaxed)) }
     }
 
-    fn content(&mut self, answer: &Answer) -> Content {
+    async fn content(&mut self, answer: &Answer) -> Content {
         if answer.status == StatusCode::NOT_MODIFIED && self.etag.is_some() {
             return Content::Unchanged;
         }
         self.sampled = Instant::now();
         let body = match &answer.body {
-            Ok(body) => body,
+            Ok(body) => body.clone(),
             Err(failure) => return Content::Fetched { response: None, status: Err(failure.clone()) },
         };
-        let json = serde_json::from_slice::<Box<RawValue>>(body).ok().map(Arc::from);
-        let (status_code, url) = (answer.status.as_u16(), self.url.as_str().to_owned());
-        let response = json.map(|json| Arc::new(Response { json, status_code, url }));
-        Content::Fetched { response, status: self.statement(answer.status, body) }
+        let (code, url, directory) = (answer.status, self.url.as_str().to_owned(), Arc::clone(&self.directory));
+        if body.len() <= LARGE {
+            return read(code, url, &body, &directory);
+        }
+        let room = Arc::clone(&directory.large).acquire_owned().await;
+        let reading = tokio::task::spawn_blocking(move || {
+            // Until it is read, even if nobody waits for it any more.
+            let _room = room;
+            read(code, url, &body, &directory)
+        });
+        match reading.await {
+            Ok(content) => content,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends.
+                Err(_) => Content::Nothing,
+            },
+        }
     }
 
-    fn statement(&self, code: StatusCode, body: &Bytes) -> Result<Statement, Failure> {
-        let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
-        statement::read(body, star_wire::now(), |url, id| directory.find(url, id)).map_err(|error| {
-            // Its cause may quote all that came.
-            let cause = plain(error, MAX_CAUSE);
-            let message =
-                format!("it answers HTTP {code}, but with no probe's status ({cause}); does the URL end in /status?");
-            Failure::new(Reason::InvalidResponse, message)
-        })
+    /// Whether the peer lists other targets than the last time.
+    fn lists_others(&mut self, content: &Content) -> bool {
+        let Content::Fetched { status: Ok(Statement { targets, .. }), .. } = content else { return false };
+        let mut list = DefaultHasher::new();
+        targets.iter().for_each(|(listed, _)| listed.hash(&mut list));
+        let list = list.finish();
+        self.list.replace(list).is_some_and(|before| before != list)
     }
+}
+
+/// What the body of an answer of `url` holds.
+fn read(code: StatusCode, url: String, body: &Bytes, directory: &Directory) -> Content {
+    let json = serde_json::from_slice::<Box<RawValue>>(body).ok().map(Arc::from);
+    let response = json.map(|json| Arc::new(Response { json, status_code: code.as_u16(), url }));
+    let status = statement::read(body, star_wire::now(), |url, id| directory.find(url, id)).map_err(|error| {
+        // Its cause may quote all that came.
+        let cause = plain(error, MAX_CAUSE);
+        let message =
+            format!("it answers HTTP {code}, but with no probe's status ({cause}); does the URL end in /status?");
+        Failure::new(Reason::InvalidResponse, message)
+    });
+    Content::Fetched { response, status }
 }
 
 impl Subject for Peer {
@@ -179,13 +238,14 @@ impl Subject for Peer {
             // Resources are http or https, and so whoever is reached has answered.
             Err(_) | Ok(None) => (Content::Nothing, None),
             Ok(Some(answer)) => {
-                let content = self.content(answer);
+                let content = self.content(answer).await;
                 let held = answer.headers.contains_key(PREFERENCE_APPLIED);
                 (content, held.then(|| answer.headers.get(ETAG).cloned()))
             }
         };
         let usable = !matches!(&content, Content::Fetched { status: Err(_), .. });
-        let next = if held.is_some() && usable { Next::Soon } else { Next::Slot };
+        // A list that is another each time is dear to everybody.
+        let next = if !self.lists_others(&content) && held.is_some() && usable { Next::Soon } else { Next::Slot };
         self.etag = held.flatten().filter(|_| usable);
         // The collector ends only with the process, or aborts this poller.
         let _ = self.reports.send(Report { poller: self.poller, check, content }).await;
@@ -197,14 +257,7 @@ impl Subject for Peer {
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub fn read_status(body: Bytes) {
-    use star_daemon::check::{Guard, Resolver};
-    let checker = Arc::new(Checker::new(Resolver::from_servers(&[], &[], 1), Guard::Open));
-    let url = TargetUrl::parse("http://a/status").expect("it is one");
-    let (reports, _) = tokio::sync::mpsc::channel(1);
-    let body_limit = Arc::new(AtomicUsize::new(MAX_BODY));
-    let mut peer = Peer::new(0, url, Duration::ZERO, checker, reports, Arc::default(), body_limit);
-    let answer = Answer { status: StatusCode::OK, headers: Default::default(), body: Ok(body) };
-    peer.content(&answer);
+    read(StatusCode::OK, "http://a/status".to_owned(), &body, &Directory::default());
 }
 
 #[cfg(test)]
@@ -225,8 +278,8 @@ mod tests {
 
     #[test]
     fn what_many_list_is_kept_once_and_what_nobody_lists_any_more_is_not() {
-        let mut directory = Directory::default();
-        let mut find = |url: &str| directory.find(url.to_owned(), None);
+        let directory = Directory::default();
+        let find = |url: &str| directory.find(url.to_owned(), None);
         let known = find("b:80/status");
         assert!(Arc::ptr_eq(&known, &find("b:80/status")));
         assert_eq!(&*known.key, "http://b/status");
@@ -234,6 +287,6 @@ mod tests {
             find(&format!("http://a/{number}"));
         }
         assert!(Arc::ptr_eq(&known, &find("b:80/status")));
-        assert!(directory.0.len() < 100, "{}", directory.0.len());
+        assert!(directory.listed.lock().unwrap().len() < 100);
     }
 }

@@ -186,15 +186,29 @@ struct Member {
     gaps: Option<Vec<Gap>>,
     /// When gaps of it were noted: the last few.
     noted: Vec<Timestamp>,
+    /// When it listed other targets than before: the last few times.
+    relisted: Vec<Timestamp>,
     /// For each edge, its place in `listed`, and the node that it leads to.
     links: Vec<(usize, usize)>,
 }
 
 impl Member {
     fn new(entry: Entry, poller: u64) -> Self {
-        let (observation, response, listed, found) = (Observation::default(), None, Vec::new(), Vec::new());
-        let (verdict, heard, gaps, noted, links) = (Verdict::default(), star_wire::now(), None, Vec::new(), Vec::new());
-        Self { entry, poller, observation, verdict, response, listed, found, known: false, heard, gaps, noted, links }
+        Self {
+            entry,
+            poller,
+            observation: Observation::default(),
+            verdict: Verdict::default(),
+            response: None,
+            listed: Vec::new(),
+            found: Vec::new(),
+            known: false,
+            heard: star_wire::now(),
+            gaps: None,
+            noted: Vec::new(),
+            relisted: Vec::new(),
+            links: Vec::new(),
+        }
     }
 
     /// Takes a report. Says what it changed, and when the probe stood still.
@@ -236,7 +250,12 @@ impl Member {
                     Ok(Statement { targets, gaps: told, .. }) => {
                         gaps = self.note(told, now);
                         self.heard = now;
-                        self.list(targets, was_known, now)
+                        let change = self.list(targets, was_known, now);
+                        change.unwrap_or_else(|| {
+                            (observation.reason, observation.message) =
+                                (Some(Reason::InvalidResponse), Some(TOO_OFTEN.into()));
+                            Change::Row
+                        })
                     }
                     Err(_) => Change::Row,
                 }
@@ -268,7 +287,7 @@ impl Member {
     /// Which of the gaps that the probe tells are new, and when they were by our clock.
     fn note(&mut self, told: Vec<Gap>, now: Timestamp) -> Vec<Gap> {
         let Some(known) = self.gaps.replace(told.clone()) else { return Vec::new() };
-        self.noted.retain(|at| now.duration_since(*at).unsigned_abs() < NOTED_WITHIN);
+        recent(&mut self.noted, now, NOTED_WITHIN);
         let new = told.into_iter().filter(|gap| !known.contains(gap));
         // A gap is told as soon as it is over: if it seems to have ended at another time, the probe's clock is another.
         let ours = new.take(MAX_NOTED.saturating_sub(self.noted.len())).map(|gap| {
@@ -284,13 +303,26 @@ impl Member {
         ours
     }
 
-    fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>, was_known: bool, now: Timestamp) -> Change {
+    /// Takes what the probe lists; `None` if it lists other targets too often, and the list stays as it was.
+    fn list(&mut self, told: Vec<(Arc<Listed>, Observation)>, was_known: bool, now: Timestamp) -> Option<Change> {
         if told.iter().map(|(listed, _)| listed).eq(&self.listed) {
             for (found, (_, told)) in self.found.iter_mut().zip(told) {
                 *found = Arc::new(settle(told, Some(found), was_known, now));
             }
-            return Change::Row;
+            return Some(Change::Row);
         }
+        recent(&mut self.relisted, now, RELISTED_WITHIN);
+        if self.relisted.len() >= MAX_RELISTED {
+            let mut told: HashMap<_, _> = told.into_iter().collect();
+            for (listed, found) in self.listed.iter().zip(&mut self.found) {
+                // Of what it does not list any more nothing new is known.
+                let told =
+                    told.remove(listed).unwrap_or(Observation { state: State::Unknown, ..Observation::default() });
+                *found = Arc::new(settle(told, Some(found), was_known, now));
+            }
+            return None;
+        }
+        self.relisted.push(now);
         let before: HashMap<_, _> = self.listed.drain(..).zip(self.found.drain(..)).collect();
         (self.listed, self.found) = told
             .into_iter()
@@ -301,7 +333,7 @@ impl Member {
             .unzip();
         // They lead to the old list. A further report may come before the links are made anew.
         self.links.clear();
-        Change::Links
+        Some(Change::Links)
     }
 
     /// The row that shows it.
@@ -322,6 +354,17 @@ const SOON: Duration = Duration::from_secs(2);
 /// So many gaps of one probe are noted within [`NOTED_WITHIN`]: each is news to everybody.
 const MAX_NOTED: usize = 8;
 const NOTED_WITHIN: Duration = Duration::from_secs(60);
+
+/// So often a probe may list other targets within [`RELISTED_WITHIN`]: each time all nodes are named anew. The first
+/// list is one of them.
+const MAX_RELISTED: usize = 3;
+const RELISTED_WITHIN: Duration = Duration::from_secs(10);
+const TOO_OFTEN: &str = "it lists other targets too often; what it listed before is shown for some seconds";
+
+/// Leaves those of the `moments` that are less than `within` from `now`.
+fn recent(moments: &mut Vec<Timestamp>, now: Timestamp, within: Duration) {
+    moments.retain(|at| now.duration_since(*at).unsigned_abs() < within);
+}
 
 /// How much of a URL is quoted in a sentence about it.
 const MAX_QUOTE: usize = 80;

@@ -285,3 +285,22 @@ fn a_node_that_is_listed_by_id_and_by_url_has_one_edge() {
     take(&mut roster, status(1, vec![by_id, old("http://b/status", false), old("http://c/", true)]));
     assert_eq!(edges(&roster), ["A>B:reachable", "A>http://c/:reachable"]);
 }
+
+#[test]
+fn a_list_that_changes_all_the_time_is_not_taken_each_time_and_said() {
+    let mut roster = roster(&TWO);
+    let changes: Vec<_> = (0..20)
+        .map(|number| {
+            let targets = vec![old("http://b/status", true), old(&format!("http://c{number}/"), true)];
+            take(&mut roster, status(1, targets))
+        })
+        .collect();
+    assert_eq!(changes.iter().filter(|change| **change == Change::Links).count(), MAX_RELISTED, "{changes:?}");
+    assert_eq!(edges(&roster), ["A>B:reachable", "A>http://c2/:unknown"]);
+    let node = &roster.state().rows[0].observation;
+    assert_eq!(node.message.as_deref(), Some(TOO_OFTEN));
+    // What is listed as before counts at once.
+    take(&mut roster, status(1, vec![old("http://b/status", false), old("http://c2/", true)]));
+    assert_eq!(edges(&roster), ["A>B:unreachable", "A>http://c2/:reachable"]);
+    assert_eq!(roster.state().rows[0].observation.message, None);
+}
