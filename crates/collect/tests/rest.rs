@@ -116,8 +116,8 @@ async fn what_cannot_be_a_resource_is_refused_with_the_reason_and_nothing_is_los
         (String::new(), "EOF while parsing"),
         (json!({"id": "A"}).to_string(), "missing field `url`"),
         (json!({"id": "A", "url": 1}).to_string(), "invalid type: integer `1`"),
-        (json!({"id": "A", "url": "ftp://a/"}).to_string(), "`ftp://a/`"),
-        (json!({"id": "A", "url": "http://a b/"}).to_string(), "`http://a b/`"),
+        (json!({"id": "A", "url": "ftp://a/"}).to_string(), "another scheme than a probe's status; give an http or https"),
+        (json!({"id": "A", "url": "http://a b/"}).to_string(), "it is not a URL ("),
         (entry(""), "the id is empty"),
         (entry(&"x".repeat(254)), "254 bytes"),
         (entry("a\nb"), "control or invisible"),
@@ -394,7 +394,9 @@ async fn below_a_base_path_and_at_the_root_all_is_the_same() {
     let collector = Collector::at(&LAB, INTERVAL, "/a/stars").await;
     let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let get = async |path: &str| client.get(format!("http://{}{path}", collector.address)).send().await.unwrap();
-    for path in ["/", "/ui/main.js", "/resources", "/resources/B", "/api/v1/graph?example=true", "/responses/example"] {
+    let index = get("/").await.text().await.unwrap();
+    let script = index.split_once("src=\".").unwrap().1.split_once('"').unwrap().0;
+    for path in ["/", script, "/resources", "/resources/B", "/api/v1/graph?example=true", "/responses/example"] {
         let (root, below) = (get(path).await, get(&format!("/a/stars{path}")).await);
         assert_eq!((root.status().as_u16(), below.status().as_u16(), path), (200, 200, path));
         assert_eq!(root.text().await.unwrap(), below.text().await.unwrap(), "{path}");
