@@ -116,7 +116,10 @@ async fn what_cannot_be_a_resource_is_refused_with_the_reason_and_nothing_is_los
         (String::new(), "EOF while parsing"),
         (json!({"id": "A"}).to_string(), "missing field `url`"),
         (json!({"id": "A", "url": 1}).to_string(), "invalid type: integer `1`"),
-        (json!({"id": "A", "url": "ftp://a/"}).to_string(), "another scheme than a probe's status; give an http or https"),
+        (
+            json!({"id": "A", "url": "ftp://a/"}).to_string(),
+            "another scheme than a probe's status; give an http or https",
+        ),
         (json!({"id": "A", "url": "http://a b/"}).to_string(), "it is not a URL ("),
         (entry(""), "the id is empty"),
         (entry(&"x".repeat(254)), "254 bytes"),
